@@ -1,0 +1,165 @@
+//! One request: who asks, on which host, and the ways to the database that this opens.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_graphql::Context;
+use async_graphql::dataloader::DataLoader;
+use async_graphql::runtime::{TokioSpawner, TokioTimer};
+use tokio::sync::Mutex;
+use trunkline_domain::kernel::db::{Database, PlatformTx, Tenant, TenantDb, TenantTx};
+use trunkline_domain::{Actor, Error, Result};
+
+/// Which of our hosts was asked.
+#[derive(Clone, Debug)]
+pub enum Host {
+    Platform,
+    Tenant(Tenant),
+}
+
+/// What a resolver may reach. Built anew for each request: nothing in it is shared between two.
+pub struct RequestCtx {
+    pub database: Database,
+    pub host: Host,
+    pub actor: Arc<Actor>,
+    /// `scheme://host[:port]` that the caller used, for absolute links.
+    pub origin: String,
+    reader: Arc<Reader>,
+    loader: DataLoader<Lookup>,
+}
+
+impl RequestCtx {
+    pub fn new(database: Database, host: Host, actor: Actor, origin: String) -> Self {
+        let actor = Arc::new(actor);
+        let db = match &host {
+            Host::Platform => None,
+            Host::Tenant(tenant) => Some(TenantDb::new(database.clone(), tenant.clone(), actor.clone())),
+        };
+        let reader = Arc::new(Reader {
+            db,
+            actor: actor.clone(),
+            tx: Mutex::new(None),
+        });
+        let loader = DataLoader::new(Lookup(reader.clone()), TokioSpawner::current(), TokioTimer::default())
+            .delay(Duration::from_micros(50));
+        Self {
+            database,
+            host,
+            actor,
+            origin,
+            reader,
+            loader,
+        }
+    }
+
+    pub fn tenant(&self) -> Option<&Tenant> {
+        match &self.host {
+            Host::Platform => None,
+            Host::Tenant(tenant) => Some(tenant),
+        }
+    }
+
+    /// Reads in the request's one read-only transaction.
+    pub async fn read<T>(&self, work: impl AsyncFn(&TenantTx) -> Result<T>) -> Result<T> {
+        self.reader.read(work).await
+    }
+
+    /// Runs a use case in a transaction of its own; what is read afterwards sees what it wrote.
+    pub async fn write<T>(&self, work: impl AsyncFn(&TenantTx) -> Result<T>) -> Result<T> {
+        self.reader.release().await;
+        self.reader.db()?.write(work).await
+    }
+
+    /// Loads objects by id, those of one tick together.
+    pub fn loader(&self) -> &DataLoader<Lookup> {
+        &self.loader
+    }
+
+    /// A transaction on the platform schema; only on the platform's host.
+    pub async fn platform(&self) -> Result<PlatformTx> {
+        match self.host {
+            Host::Platform => self.database.begin_platform(self.actor.clone()).await,
+            Host::Tenant(_) => Err(elsewhere(&self.actor)),
+        }
+    }
+}
+
+/// What is asked on a host that does not serve it is not permitted there.
+fn elsewhere(actor: &Actor) -> Error {
+    match actor {
+        Actor::Anonymous => Error::Unauthenticated,
+        _ => Error::Forbidden,
+    }
+}
+
+/// Shorthand for resolvers.
+pub trait CtxExt {
+    fn rq(&self) -> &RequestCtx;
+}
+
+impl CtxExt for Context<'_> {
+    fn rq(&self) -> &RequestCtx {
+        self.data_unchecked::<RequestCtx>()
+    }
+}
+
+/// The request's read-only transaction, opened at its first use.
+pub struct Reader {
+    db: Option<TenantDb>,
+    actor: Arc<Actor>,
+    tx: Mutex<Option<Arc<TenantTx>>>,
+}
+
+impl Reader {
+    fn db(&self) -> Result<&TenantDb> {
+        self.db.as_ref().ok_or_else(|| elsewhere(&self.actor))
+    }
+
+    pub async fn read<T>(&self, work: impl AsyncFn(&TenantTx) -> Result<T>) -> Result<T> {
+        let tx = self.open().await?;
+        match work(&tx).await {
+            // Another schema version met this connection's prepared statements: start over on a fresh transaction.
+            Err(e) if e.sqlstate() == Some("0A000") => {
+                self.release().await;
+                let tx = self.open().await?;
+                work(&tx).await
+            }
+            other => other,
+        }
+    }
+
+    async fn open(&self) -> Result<Arc<TenantTx>> {
+        let mut slot = self.tx.lock().await;
+        if let Some(tx) = slot.as_ref() {
+            return Ok(tx.clone());
+        }
+        let tx = Arc::new(self.db()?.begin(true).await?);
+        *slot = Some(tx.clone());
+        Ok(tx)
+    }
+
+    async fn release(&self) {
+        self.tx.lock().await.take();
+    }
+}
+
+/// Loads by id; each capability implements `Loader` for its ids.
+pub struct Lookup(pub Arc<Reader>);
+
+/// Implements `Loader` for one kind of id: `lookup!(PlanId => plans::Plan, plans::by_ids, |plan| plan.id);`
+macro_rules! lookup {
+    ($id:ty => $value:ty, $by_ids:path, $key:expr) => {
+        impl async_graphql::dataloader::Loader<$id> for $crate::graphql::ctx::Lookup {
+            type Value = $value;
+            type Error = $crate::graphql::error::ApiError;
+
+            async fn load(&self, ids: &[$id]) -> Result<std::collections::HashMap<$id, $value>, Self::Error> {
+                let ids = ids.to_vec();
+                let found: Vec<$value> = self.0.read(async move |tx| $by_ids(tx, &ids).await).await?;
+                let key: fn(&$value) -> $id = $key;
+                Ok(found.into_iter().map(|v| (key(&v), v)).collect())
+            }
+        }
+    };
+}
+pub(crate) use lookup;

@@ -1,0 +1,44 @@
+//! The GraphQL API. A folder per capability mirrors `domain`; here is what they share.
+
+pub mod ctx;
+pub mod depth;
+pub mod error;
+pub mod ids;
+pub mod node;
+pub mod page;
+pub mod plans;
+pub mod scalars;
+
+use async_graphql::{EmptySubscription, MergedObject, Schema};
+
+/// Levels of fields that one document may nest, introspection aside.
+const MAX_DEPTH: usize = 10;
+/// Fields that one document may cost: a list counts its page size times what is asked of one node.
+const MAX_COMPLEXITY: usize = 30_000;
+
+#[derive(MergedObject, Default)]
+pub struct Query(node::NodeQuery, plans::PlansQuery);
+
+#[derive(MergedObject, Default)]
+pub struct Mutation(plans::PlansMutation);
+
+pub type ApiSchema = Schema<Query, Mutation, EmptySubscription>;
+
+pub fn schema() -> ApiSchema {
+    Schema::build(Query::default(), Mutation::default(), EmptySubscription)
+        .limit_complexity(MAX_COMPLEXITY)
+        .limit_recursive_depth(64)
+        .limit_directives(20)
+        .extension(depth::DepthLimit(MAX_DEPTH))
+        .finish()
+}
+
+/// The served schema as text: what `schema.graphql` holds.
+pub fn sdl() -> String {
+    schema().sdl_with_options(
+        async_graphql::SDLExportOptions::new()
+            .sorted_fields()
+            .sorted_arguments()
+            .sorted_enum_items(),
+    )
+}

@@ -1,0 +1,37 @@
+use async_graphql::{Context, Object};
+use trunkline_domain::plans::{self, CreatePlan};
+
+use super::types::{PlanCreateInput, PlanCreatePayload, PlanRetireInput, PlanRetirePayload, PlanUpdateInput, PlanUpdatePayload};
+use crate::graphql::ctx::CtxExt;
+use crate::graphql::error::ApiResult;
+use crate::graphql::ids;
+
+#[derive(Default)]
+pub struct PlansMutation;
+
+#[Object]
+impl PlansMutation {
+    /// Puts a new plan on sale.
+    async fn plan_create(&self, ctx: &Context<'_>, input: PlanCreateInput) -> ApiResult<PlanCreatePayload> {
+        let cmd = CreatePlan::from(input);
+        PlanCreatePayload::of(ctx.rq().write(async move |tx| plans::create(tx, cmd.clone()).await).await)
+    }
+
+    /// A new price or speed makes a new version; running services keep theirs until their next period.
+    async fn plan_update(&self, ctx: &Context<'_>, input: PlanUpdateInput) -> ApiResult<PlanUpdatePayload> {
+        let result = match input.command() {
+            Ok(cmd) => ctx.rq().write(async move |tx| plans::update(tx, cmd.clone()).await).await,
+            Err(e) => Err(e),
+        };
+        PlanUpdatePayload::of(result)
+    }
+
+    /// Takes a plan off sale; its services go on.
+    async fn plan_retire(&self, ctx: &Context<'_>, input: PlanRetireInput) -> ApiResult<PlanRetirePayload> {
+        let result = match ids::input(&input.id, "id") {
+            Ok(id) => ctx.rq().write(async move |tx| plans::retire(tx, id).await).await,
+            Err(e) => Err(e),
+        };
+        PlanRetirePayload::of(result)
+    }
+}

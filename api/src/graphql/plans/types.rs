@@ -1,0 +1,250 @@
+use async_graphql::{Enum, ID, InputObject, MaybeUndefined, Object, SimpleObject};
+use trunkline_domain::kernel::ids::PlanId;
+use trunkline_domain::kernel::money;
+use trunkline_domain::plans::{self, CreatePlan, Terms, UpdatePlan};
+use trunkline_domain::{Error, Result};
+
+use crate::graphql::ctx::lookup;
+use crate::graphql::error::{ApiResult, payload};
+use crate::graphql::ids;
+use crate::graphql::page::connection;
+use crate::graphql::scalars::{BigInt, DateTime, Decimal, Money, patch};
+
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "plans::PlanKind")]
+pub enum PlanKind {
+    Broadband,
+    Hotspot,
+    Addon,
+}
+
+/// PREPAID: access lasts as long as it is paid for. POSTPAID: invoiced, then due.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "plans::PaymentMode")]
+pub enum PaymentMode {
+    Prepaid,
+    Postpaid,
+}
+
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "plans::BillIn")]
+pub enum BillIn {
+    Advance,
+    Arrears,
+}
+
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "plans::IntervalUnit")]
+pub enum IntervalUnit {
+    Hour,
+    Day,
+    Week,
+    Month,
+    Year,
+}
+
+/// A length on the tenant's calendar.
+#[derive(SimpleObject)]
+pub struct Interval {
+    pub unit: IntervalUnit,
+    pub count: i32,
+}
+
+#[derive(InputObject)]
+pub struct IntervalInput {
+    pub unit: IntervalUnit,
+    pub count: i32,
+}
+
+/// What an ISP sells. Price and speed are those of its newest version.
+#[derive(Clone)]
+pub struct Plan(pub plans::Plan);
+
+impl From<plans::Plan> for Plan {
+    fn from(plan: plans::Plan) -> Self {
+        Self(plan)
+    }
+}
+
+#[Object]
+impl Plan {
+    pub async fn id(&self) -> ID {
+        ids::out(self.0.id)
+    }
+
+    async fn code(&self) -> &str {
+        &self.0.code
+    }
+
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    async fn kind(&self) -> PlanKind {
+        self.0.kind.into()
+    }
+
+    async fn payment_mode(&self) -> PaymentMode {
+        self.0.payment_mode.into()
+    }
+
+    /// Only POSTPAID may be ARREARS.
+    async fn bill_in(&self) -> BillIn {
+        self.0.bill_in.into()
+    }
+
+    async fn price(&self) -> ApiResult<Money> {
+        Ok(money(self.0.price, &self.0.currency)?)
+    }
+
+    /// Whether `price` already contains tax.
+    async fn tax_inclusive(&self) -> bool {
+        self.0.tax_inclusive
+    }
+
+    /// HSN/SAC or the local equivalent; null = the template's code for internet access.
+    async fn tax_code(&self) -> Option<&str> {
+        self.0.tax_code.as_deref()
+    }
+
+    async fn period(&self) -> Interval {
+        Interval {
+            unit: self.0.period_unit.into(),
+            count: self.0.period_count,
+        }
+    }
+
+    async fn download_kbps(&self) -> Option<i32> {
+        self.0.download_kbps
+    }
+
+    async fn upload_kbps(&self) -> Option<i32> {
+        self.0.upload_kbps
+    }
+
+    /// Octets per period before the fair-use speed applies; null = unlimited.
+    async fn data_cap_bytes(&self) -> Option<BigInt> {
+        self.0.data_cap_bytes.map(BigInt)
+    }
+
+    async fn fair_use_download_kbps(&self) -> Option<i32> {
+        self.0.fair_use_download_kbps
+    }
+
+    async fn fair_use_upload_kbps(&self) -> Option<i32> {
+        self.0.fair_use_upload_kbps
+    }
+
+    async fn simultaneous_sessions(&self) -> i32 {
+        self.0.simultaneous_sessions
+    }
+
+    async fn retired_at(&self) -> Option<DateTime> {
+        self.0.retired_at.map(DateTime)
+    }
+
+    async fn version(&self) -> i32 {
+        self.0.version
+    }
+}
+
+/// An amount that the database holds with its currency's code.
+pub fn money(amount: rust_decimal::Decimal, currency: &str) -> Result<Money> {
+    let currency = currency.parse().map_err(Error::internal)?;
+    Ok(money::Money::new(amount, currency).map_err(Error::internal)?.into())
+}
+
+connection!(PlanConnection, PlanEdge, Plan);
+lookup!(PlanId => plans::Plan, plans::by_ids, |plan| plan.id);
+
+#[derive(InputObject)]
+pub struct PlanCreateInput {
+    code: String,
+    name: String,
+    #[graphql(default_with = "PlanKind::Broadband")]
+    kind: PlanKind,
+    payment_mode: PaymentMode,
+    #[graphql(default_with = "BillIn::Advance")]
+    bill_in: BillIn,
+    price: Decimal,
+    #[graphql(default = false)]
+    tax_inclusive: bool,
+    tax_code: Option<String>,
+    period: IntervalInput,
+    download_kbps: Option<i32>,
+    upload_kbps: Option<i32>,
+    data_cap_bytes: Option<BigInt>,
+    fair_use_download_kbps: Option<i32>,
+    fair_use_upload_kbps: Option<i32>,
+    #[graphql(default = 1)]
+    simultaneous_sessions: i32,
+}
+
+impl From<PlanCreateInput> for CreatePlan {
+    fn from(input: PlanCreateInput) -> Self {
+        Self {
+            code: input.code,
+            name: input.name,
+            kind: input.kind.into(),
+            payment_mode: input.payment_mode.into(),
+            bill_in: input.bill_in.into(),
+            period_unit: input.period.unit.into(),
+            period_count: input.period.count,
+            terms: Terms {
+                price: input.price.0,
+                tax_inclusive: input.tax_inclusive,
+                tax_code: input.tax_code,
+                download_kbps: input.download_kbps,
+                upload_kbps: input.upload_kbps,
+                data_cap_bytes: input.data_cap_bytes.map(|b| b.0),
+                fair_use_download_kbps: input.fair_use_download_kbps,
+                fair_use_upload_kbps: input.fair_use_upload_kbps,
+                simultaneous_sessions: input.simultaneous_sessions,
+            },
+        }
+    }
+}
+
+#[derive(InputObject)]
+pub struct PlanUpdateInput {
+    id: ID,
+    expected_version: i32,
+    name: MaybeUndefined<String>,
+    price: MaybeUndefined<Decimal>,
+    tax_inclusive: MaybeUndefined<bool>,
+    tax_code: MaybeUndefined<String>,
+    download_kbps: MaybeUndefined<i32>,
+    upload_kbps: MaybeUndefined<i32>,
+    data_cap_bytes: MaybeUndefined<BigInt>,
+    fair_use_download_kbps: MaybeUndefined<i32>,
+    fair_use_upload_kbps: MaybeUndefined<i32>,
+    simultaneous_sessions: MaybeUndefined<i32>,
+}
+
+impl PlanUpdateInput {
+    pub fn command(self) -> Result<UpdatePlan> {
+        Ok(UpdatePlan {
+            id: ids::input(&self.id, "id")?,
+            expected_version: self.expected_version,
+            name: patch(self.name, |v| v),
+            price: patch(self.price, |v| v.0),
+            tax_inclusive: patch(self.tax_inclusive, |v| v),
+            tax_code: patch(self.tax_code, |v| v),
+            download_kbps: patch(self.download_kbps, |v| v),
+            upload_kbps: patch(self.upload_kbps, |v| v),
+            data_cap_bytes: patch(self.data_cap_bytes, |v| v.0),
+            fair_use_download_kbps: patch(self.fair_use_download_kbps, |v| v),
+            fair_use_upload_kbps: patch(self.fair_use_upload_kbps, |v| v),
+            simultaneous_sessions: patch(self.simultaneous_sessions, |v| v),
+        })
+    }
+}
+
+#[derive(InputObject)]
+pub struct PlanRetireInput {
+    pub id: ID,
+}
+
+payload!(PlanCreatePayload { plan: Plan });
+payload!(PlanUpdatePayload { plan: Plan });
+payload!(PlanRetirePayload { plan: Plan });

@@ -1,0 +1,6 @@
+fn main() {
+    #[expect(clippy::print_stdout, reason = "the schema is what this command prints")]
+    {
+        print!("{}", trunkline_api::graphql::sdl());
+    }
+}

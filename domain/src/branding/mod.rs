@@ -1,0 +1,1 @@
+//! How an ISP presents itself. Owns `branding`.

@@ -1,0 +1,72 @@
+//! Gathers everything that is wrong with an input, so that a form shows all its errors at once.
+
+use super::error::{Error, ErrorCode, Result, UserError};
+
+#[derive(Debug, Default)]
+pub struct Checks(Vec<UserError>);
+
+impl Checks {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub fn add(&mut self, code: ErrorCode, field: &str, message: impl Into<String>) {
+        self.0.push(UserError::new(code, field, message));
+    }
+
+    /// Notes `message` under INVALID unless `holds`.
+    pub fn ensure(&mut self, holds: bool, field: &str, message: &str) {
+        if !holds {
+            self.add(ErrorCode::Invalid, field, message);
+        }
+    }
+
+    /// A name, code or other line of text: not blank, no control characters, at most `max` characters. Returns it trimmed.
+    pub fn line(&mut self, text: &str, max: usize, field: &str) -> String {
+        let text = text.trim();
+        if text.is_empty() {
+            self.add(ErrorCode::Required, field, "Must not be blank.");
+        } else if text.chars().count() > max {
+            self.add(ErrorCode::Invalid, field, format!("Must have at most {max} characters."));
+        } else if text.chars().any(char::is_control) {
+            self.add(ErrorCode::Invalid, field, "Must not contain control characters.");
+        }
+        text.to_owned()
+    }
+
+    /// As `line`, for text that may be absent; blank counts as absent.
+    pub fn optional_line(&mut self, text: Option<&str>, max: usize, field: &str) -> Option<String> {
+        let text = text.map(str::trim).filter(|t| !t.is_empty())?;
+        Some(self.line(text, max, field))
+    }
+
+    /// An address that mail could be sent to: one `@`, a domain with a dot or `localhost`, no blanks.
+    pub fn email(&mut self, text: &str, field: &str) -> String {
+        let text = self.line(text, 254, field);
+        let plausible = text.split_once('@').is_some_and(|(user, host)| {
+            !user.is_empty()
+                && !host.contains('@')
+                && !host.is_empty()
+                && !host.starts_with('.')
+                && !host.ends_with('.')
+                && !host.contains("..")
+        }) && !text.contains(char::is_whitespace);
+        if !text.is_empty() {
+            self.ensure(plausible, field, "Must be an e-mail address.");
+        }
+        text
+    }
+
+    /// A password that someone may sign in with: 10 to 200 characters (NIST SP 800-63B asks for 8 at least and no rules of composition).
+    pub fn password(&mut self, text: &str, field: &str) {
+        self.ensure(
+            (10..=200).contains(&text.chars().count()),
+            field,
+            "Must have 10 to 200 characters.",
+        );
+    }
+
+    pub fn done(self) -> Result<()> {
+        if self.0.is_empty() { Ok(()) } else { Err(Error::User(self.0)) }
+    }
+}

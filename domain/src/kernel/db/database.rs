@@ -1,0 +1,194 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
+use sqlx::{Connection, Executor, PgConnection, PgPool};
+use tokio::sync::{Notify, RwLock};
+use trunkline_migration::{Installation, role_password};
+
+use super::begin;
+use super::platform_tx::PlatformTx;
+use super::tenant::Tenant;
+use super::tenant_tx::TenantTx;
+use crate::kernel::actor::Actor;
+use crate::kernel::clock::Clock;
+use crate::kernel::crypto::SecretKey;
+use crate::kernel::error::{Error, Result};
+
+/// Where the database is and how many connections to it one process may hold.
+#[derive(Clone, Debug)]
+pub struct DatabaseSettings {
+    /// Host, port and database that are served from; its user name is replaced by the installation's own login roles.
+    pub url: String,
+    /// Migrations and provisioning: a role that may create roles and schemas.
+    pub admin_url: String,
+    /// A direct (unpooled) connection, for notifications.
+    pub listen_url: String,
+    /// Connections per cell; the platform's own pool has half as many.
+    pub max_connections: u32,
+    pub secret: SecretKey,
+    /// True. False takes both fences against cancelled prologues away, for the control of the cancellation test alone.
+    pub cancellation_guard: bool,
+}
+
+/// The database with its pools, one per cell and one for the platform. Cheap to clone. It hands out transactions only.
+#[derive(Clone)]
+pub struct Database(Arc<Inner>);
+
+struct Inner {
+    settings: DatabaseSettings,
+    installation: Installation,
+    platform: PgPool,
+    cells: RwLock<HashMap<i32, PgPool>>,
+    clock: Clock,
+    wake: Arc<Notify>,
+}
+
+/// A dropped query future does not cancel its statement in the server: the server's own limits do.
+const LIMITS: [(&str, &str); 4] = [
+    ("statement_timeout", "20s"),
+    ("lock_timeout", "10s"),
+    ("idle_in_transaction_session_timeout", "30s"),
+    ("application_name", "trunkline"),
+];
+
+impl Database {
+    /// Opens a migrated database.
+    pub async fn open(settings: DatabaseSettings, clock: Clock) -> Result<Self> {
+        let mut admin = connect_admin(&settings).await?;
+        let installation = Installation::load(&mut admin)
+            .await
+            .map_err(Error::internal)?
+            .ok_or_else(|| Error::Unavailable("the database has not been migrated: run `trunkline migrate`".into()))?;
+        admin.close().await?;
+        let platform = pool(&settings, &installation.platform, settings.max_connections.div_ceil(2).max(2))?;
+        let wake = Arc::new(Notify::new());
+        Ok(Self(Arc::new(Inner {
+            settings,
+            installation,
+            platform,
+            cells: RwLock::default(),
+            clock,
+            wake,
+        })))
+    }
+
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    pub fn installation(&self) -> &Installation {
+        &self.0.installation
+    }
+
+    pub fn secret(&self) -> &SecretKey {
+        &self.0.settings.secret
+    }
+
+    /// Signalled when a committed transaction left events or jobs behind.
+    pub fn wake(&self) -> &Arc<Notify> {
+        &self.0.wake
+    }
+
+    pub async fn begin_platform(&self, actor: Arc<Actor>) -> Result<PlatformTx> {
+        let conn = begin::begin(
+            &self.0.platform,
+            "BEGIN; SET LOCAL search_path = pg_catalog",
+            self.0.settings.cancellation_guard,
+        )
+        .await?;
+        Ok(PlatformTx::new(conn, actor, self.0.clock.now()))
+    }
+
+    pub(super) async fn begin_tenant(&self, tenant: &Tenant, actor: Arc<Actor>, read_only: bool) -> Result<TenantTx> {
+        let pool = self.cell(tenant.cell()).await?;
+        let prologue = if read_only {
+            tenant.begin_read()
+        } else {
+            tenant.begin_write()
+        };
+        let conn = begin::begin(&pool, prologue, self.0.settings.cancellation_guard).await?;
+        Ok(TenantTx::new(
+            conn,
+            tenant.clone(),
+            actor,
+            self.0.clock.now(),
+            self.0.wake.clone(),
+        ))
+    }
+
+    /// A connection for migrations and provisioning, outside the pools. Every use of it stands in `tenants::provision`.
+    pub(crate) async fn admin(&self) -> Result<PgConnection> {
+        connect_admin(&self.0.settings).await
+    }
+
+    /// A direct connection that hears `channel`.
+    pub async fn listen(&self, channel: &str) -> Result<PgListener> {
+        let mut listener = PgListener::connect(&self.0.settings.listen_url).await?;
+        listener.listen(channel).await?;
+        Ok(listener)
+    }
+
+    pub async fn close(&self) {
+        self.0.platform.close().await;
+        for pool in self.0.cells.read().await.values() {
+            pool.close().await;
+        }
+    }
+
+    /// The pool of one cell: opened at its first use.
+    async fn cell(&self, id: i32) -> Result<PgPool> {
+        if let Some(pool) = self.0.cells.read().await.get(&id) {
+            return Ok(pool.clone());
+        }
+        let mut cells = self.0.cells.write().await;
+        if let Some(pool) = cells.get(&id) {
+            return Ok(pool.clone());
+        }
+        let role = self
+            .begin_platform(Arc::new(Actor::System))
+            .await?
+            .sql("SELECT login_role::text FROM platform.cell WHERE id = $1")
+            .bind(id)
+            .scalar::<String>()
+            .await?
+            .ok_or_else(|| Error::internal(format!("there is no cell {id}")))?;
+        let pool = pool(&self.0.settings, &role, self.0.settings.max_connections)?;
+        cells.insert(id, pool.clone());
+        Ok(pool)
+    }
+}
+
+async fn connect_admin(settings: &DatabaseSettings) -> Result<PgConnection> {
+    Ok(PgConnection::connect(&settings.admin_url).await?)
+}
+
+/// Connections as one of the installation's login roles. A second fence behind the guard of [`begin::begin`]: whatever a
+/// connection comes back with, it leaves the pool without role, path and transaction.
+fn pool(settings: &DatabaseSettings, role: &str, max: u32) -> Result<PgPool> {
+    let options: PgConnectOptions = settings
+        .url
+        .parse()
+        .map_err(|e: sqlx::Error| Error::Unavailable(format!("DATABASE_URL: {e}")))?;
+    let options = options
+        .username(role)
+        .password(&role_password(settings.secret.bytes(), role))
+        .options(LIMITS)
+        .statement_cache_capacity(256);
+    let fence = settings.cancellation_guard;
+    Ok(PgPoolOptions::new()
+        .max_connections(max)
+        .acquire_timeout(Duration::from_secs(10))
+        .max_lifetime(Duration::from_secs(12 * 60))
+        .test_before_acquire(false)
+        .after_release(move |conn, _| {
+            Box::pin(async move {
+                if fence {
+                    conn.execute("ROLLBACK; RESET ROLE; RESET search_path").await?;
+                }
+                Ok(true)
+            })
+        })
+        .connect_lazy_with(options))
+}

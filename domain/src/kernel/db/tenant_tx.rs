@@ -1,0 +1,217 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::Serialize;
+use sqlx::Postgres;
+use sqlx::pool::PoolConnection;
+use tokio::sync::{Mutex, Notify};
+use uuid::Uuid;
+
+use super::begin;
+use super::sql::{Runner, Sql, connection_trait};
+use super::tenant::Tenant;
+use crate::kernel::actor::{Actor, Permission};
+use crate::kernel::error::{Error, ErrorCode, Result};
+use crate::kernel::event::{Event, Job};
+use crate::kernel::ids::SubscriberId;
+
+/// A transaction inside one ISP's schema, under its role. Dropping it rolls back.
+pub struct TenantTx {
+    pub(super) conn: Mutex<PoolConnection<Postgres>>,
+    open: bool,
+    tenant: Tenant,
+    actor: Arc<Actor>,
+    now: DateTime<Utc>,
+    wake: Arc<Notify>,
+    has_work: AtomicBool,
+}
+
+impl TenantTx {
+    pub(super) fn new(
+        conn: PoolConnection<Postgres>,
+        tenant: Tenant,
+        actor: Arc<Actor>,
+        now: DateTime<Utc>,
+        wake: Arc<Notify>,
+    ) -> Self {
+        Self {
+            conn: Mutex::new(conn),
+            open: true,
+            tenant,
+            actor,
+            now,
+            wake,
+            has_work: AtomicBool::new(false),
+        }
+    }
+
+    pub async fn commit(mut self) -> Result<()> {
+        begin::commit(self.conn.get_mut()).await?;
+        self.open = false;
+        if self.has_work.load(Ordering::Relaxed) {
+            self.wake.notify_one();
+        }
+        Ok(())
+    }
+
+    /// A statement of this tenant's own schema.
+    pub fn sql(&self, text: &'static str) -> Sql<'_> {
+        Sql::new(self, text)
+    }
+
+    pub fn tenant(&self) -> &Tenant {
+        &self.tenant
+    }
+
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    /// One instant for the whole transaction.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.now
+    }
+
+    /// The date on the tenant's calendar.
+    pub fn today(&self) -> NaiveDate {
+        self.now.with_timezone(&self.tenant.timezone()).date_naive()
+    }
+
+    pub fn require(&self, permission: Permission) -> Result<()> {
+        self.check(self.actor.may(permission))
+    }
+
+    /// Anyone of this ISP: staff of any role, or a subscriber.
+    pub fn require_signed_in(&self) -> Result<()> {
+        self.check(matches!(
+            *self.actor,
+            Actor::System | Actor::Staff { .. } | Actor::Subscriber { .. }
+        ))
+    }
+
+    /// Staff with the permission, or the subscriber whose data it is.
+    pub fn require_for(&self, permission: Permission, subscriber: SubscriberId) -> Result<()> {
+        self.check(self.actor.may_for(permission, subscriber))
+    }
+
+    fn check(&self, allowed: bool) -> Result<()> {
+        match (allowed, &*self.actor) {
+            (true, _) => Ok(()),
+            (false, Actor::Anonymous) => Err(Error::Unauthenticated),
+            (false, _) => Err(Error::Forbidden),
+        }
+    }
+
+    /// Claims an idempotency key for the object `result` that this transaction is about to make. `Some(id)` is the object
+    /// that an earlier call with the same key and input made: return it and do nothing. A concurrent call waits here until
+    /// the first has ended; a refused call leaves no key behind, since its transaction is rolled back.
+    pub async fn claim_key(
+        &self,
+        mutation: &'static str,
+        key: Option<Uuid>,
+        input: &impl Serialize,
+        result: Uuid,
+    ) -> Result<Option<Uuid>> {
+        let Some(key) = key else { return Ok(None) };
+        let principal = self.actor.principal().unwrap_or(Uuid::nil());
+        let hash = crate::kernel::crypto::fingerprint(input)?;
+        let claimed = self
+            .sql(
+                "INSERT INTO idempotency (mutation, principal, key, input_hash, result_id, created_at)
+                 VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+            )
+            .bind(mutation)
+            .bind(principal)
+            .bind(key)
+            .bind(hash.clone())
+            .bind(result)
+            .bind(self.now)
+            .run()
+            .await?;
+        if claimed == 1 {
+            return Ok(None);
+        }
+        let known: Known = self
+            .sql("SELECT input_hash, result_id FROM idempotency WHERE mutation = $1 AND principal = $2 AND key = $3")
+            .bind(mutation)
+            .bind(principal)
+            .bind(key)
+            .one()
+            .await?;
+        if known.input_hash == hash {
+            Ok(Some(known.result_id))
+        } else {
+            Err(Error::user(
+                ErrorCode::IdempotencyKeyReused,
+                "idempotencyKey",
+                "This key was used with another input; use a new key.",
+            ))
+        }
+    }
+
+    /// Writes down who did what to which object. Append-only.
+    pub async fn audit(&self, action: &'static str, target: Uuid, detail: impl Serialize) -> Result<()> {
+        self.sql("INSERT INTO audit_entry (id, at, actor_kind, actor_id, action, target_id, detail) VALUES ($1, $2, $3, $4, $5, $6, $7)")
+            .bind(Uuid::now_v7())
+            .bind(self.now)
+            .bind(self.actor.kind())
+            .bind(self.actor.principal())
+            .bind(action)
+            .bind(target)
+            .bind(serde_json::to_value(detail)?)
+            .run()
+            .await?;
+        Ok(())
+    }
+
+    /// Leaves a fact for later modules; their handlers run after the commit, each in a transaction of its own.
+    pub async fn emit<E: Event>(&self, event: &E) -> Result<()> {
+        self.has_work.store(true, Ordering::Relaxed);
+        self.sql("INSERT INTO platform.outbox (tenant_id, event_id, kind, payload, occurred_at) VALUES ($1, $2, $3, $4, $5)")
+            .bind(self.tenant.number())
+            .bind(Uuid::now_v7())
+            .bind(E::KIND)
+            .bind(serde_json::to_value(event)?)
+            .bind(self.now)
+            .run()
+            .await?;
+        Ok(())
+    }
+
+    /// Asks for work, at `run_at` by the product's clock.
+    pub async fn enqueue<J: Job>(&self, job: &J, run_at: DateTime<Utc>) -> Result<()> {
+        self.has_work.store(true, Ordering::Relaxed);
+        self.sql("INSERT INTO platform.job (tenant_id, kind, dedup_key, payload, run_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING")
+            .bind(self.tenant.number())
+            .bind(J::KIND)
+            .bind(job.dedup_key().unwrap_or_else(|| Uuid::now_v7().to_string()))
+            .bind(serde_json::to_value(job)?)
+            .bind(run_at)
+            .run()
+            .await?;
+        Ok(())
+    }
+}
+
+#[derive(sea_orm::FromQueryResult)]
+struct Known {
+    input_hash: Vec<u8>,
+    result_id: Uuid,
+}
+
+impl Drop for TenantTx {
+    fn drop(&mut self) {
+        if self.open {
+            begin::rollback_on_drop(self.conn.get_mut());
+        }
+    }
+}
+
+impl Runner for TenantTx {
+    fn connection(&self) -> &Mutex<PoolConnection<Postgres>> {
+        &self.conn
+    }
+}
+
+connection_trait!(TenantTx);

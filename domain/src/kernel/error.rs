@@ -1,0 +1,170 @@
+//! One error for every use case. What the caller can mend names a field and a code; what it cannot shows no detail.
+
+use std::error::Error as StdError;
+
+use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString};
+
+/// What kind of mending a refusal asks for; the contract's `UserErrorCode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Display, EnumString, Serialize, Deserialize)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
+pub enum ErrorCode {
+    Invalid,
+    Required,
+    NotFound,
+    Taken,
+    Conflict,
+    StaleVersion,
+    InvalidState,
+    IdempotencyKeyReused,
+    LimitExceeded,
+    InsufficientFunds,
+    InvalidCredentials,
+    TotpRequired,
+    GatewayRefused,
+    NetworkUnreachable,
+}
+
+/// A refusal that tells the caller what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserError {
+    /// Path into the input, outermost first; empty when the whole input is at fault.
+    pub field: Vec<String>,
+    pub code: ErrorCode,
+    pub message: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The input cannot be accepted as it is; nothing was done.
+    #[error("refused: {0:?}")]
+    User(Vec<UserError>),
+    /// Signed in, but not allowed to.
+    #[error("not permitted")]
+    Forbidden,
+    #[error("not signed in")]
+    Unauthenticated,
+    /// The ISP is suspended by the platform.
+    #[error("the ISP is suspended")]
+    TenantSuspended,
+    /// A part that we need does not answer; trying again later may help.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+    #[error("internal: {0}")]
+    Internal(#[source] Box<dyn StdError + Send + Sync>),
+}
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    pub fn user(code: ErrorCode, field: &str, message: impl Into<String>) -> Self {
+        Self::User(vec![UserError::new(code, field, message)])
+    }
+
+    pub fn invalid(field: &str, message: impl Into<String>) -> Self {
+        Self::user(ErrorCode::Invalid, field, message)
+    }
+
+    /// A missing id and an id of another ISP are answered alike.
+    pub fn not_found(field: &str) -> Self {
+        Self::user(ErrorCode::NotFound, field, "There is no such object.")
+    }
+
+    pub fn state(field: &str, message: impl Into<String>) -> Self {
+        Self::user(ErrorCode::InvalidState, field, message)
+    }
+
+    pub fn stale(field: &str) -> Self {
+        Self::user(
+            ErrorCode::StaleVersion,
+            field,
+            "It was changed since you read it; read it again and repeat.",
+        )
+    }
+
+    pub fn internal(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::Internal(source.into())
+    }
+
+    /// The constraint that a statement ran into, if that is why it failed.
+    pub fn constraint(&self) -> Option<&str> {
+        let Self::Internal(source) = self else { return None };
+        source.downcast_ref::<DbFailure>().and_then(|f| f.constraint.as_deref())
+    }
+
+    /// The SQLSTATE of a failed statement.
+    pub fn sqlstate(&self) -> Option<&str> {
+        let Self::Internal(source) = self else { return None };
+        source.downcast_ref::<DbFailure>().and_then(|f| f.sqlstate.as_deref())
+    }
+}
+
+impl UserError {
+    /// `field` is a dotted path, such as `price` or `lines.0.quantity`; empty for the whole input.
+    pub fn new(code: ErrorCode, field: &str, message: impl Into<String>) -> Self {
+        let field = if field.is_empty() {
+            Vec::new()
+        } else {
+            field.split('.').map(str::to_owned).collect()
+        };
+        Self {
+            field,
+            code,
+            message: message.into(),
+        }
+    }
+}
+
+/// A statement that failed, with what PostgreSQL said of it.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct DbFailure {
+    message: String,
+    sqlstate: Option<String>,
+    constraint: Option<String>,
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(e: sqlx::Error) -> Self {
+        let (sqlstate, constraint) = match &e {
+            sqlx::Error::Database(d) => (d.code().map(|c| c.into_owned()), d.constraint().map(str::to_owned)),
+            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => {
+                return Self::Unavailable(e.to_string());
+            }
+            _ => (None, None),
+        };
+        // 53: insufficient resources (disk full, too many connections); 57P: the server is going down; 25006: read only.
+        if sqlstate
+            .as_deref()
+            .is_some_and(|s| s.starts_with("53") || s.starts_with("57P"))
+        {
+            return Self::Unavailable(e.to_string());
+        }
+        Self::internal(DbFailure {
+            message: e.to_string(),
+            sqlstate,
+            constraint,
+        })
+    }
+}
+
+impl From<sea_orm::DbErr> for Error {
+    fn from(e: sea_orm::DbErr) -> Self {
+        use sea_orm::{DbErr, RuntimeErr};
+        match e {
+            DbErr::Query(RuntimeErr::SqlxError(inner))
+            | DbErr::Exec(RuntimeErr::SqlxError(inner))
+            | DbErr::Conn(RuntimeErr::SqlxError(inner)) => match std::sync::Arc::try_unwrap(inner) {
+                Ok(e) => e.into(),
+                Err(shared) => Self::internal(shared.to_string()),
+            },
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<serde_json::Error> for Error {
+    fn from(e: serde_json::Error) -> Self {
+        Self::internal(e)
+    }
+}

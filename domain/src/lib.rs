@@ -1,0 +1,28 @@
+//! Trunkline's rules and use cases. It knows PostgreSQL and the clock; it knows no HTTP and no GraphQL.
+//!
+//! Modules stand in lines. Each may use the lines above it, never its own line or one below
+//! (`tests/src/tidy.rs` reads the `use` lines); effects on later modules are events.
+
+pub mod kernel;
+
+pub mod identity;
+pub mod jobs;
+pub mod tenants;
+
+pub mod branding;
+pub mod network;
+pub mod plans;
+pub mod subscribers;
+
+pub mod ledger;
+pub mod services;
+
+pub mod billing;
+pub mod radius;
+
+pub mod payments;
+
+/// Work that crosses capabilities.
+pub mod runs;
+
+pub use kernel::{Actor, Clock, Error, Permission, Result};

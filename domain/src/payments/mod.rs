@@ -1,0 +1,1 @@
+//! Money received. Owns `payment` and `payment_allocation`.

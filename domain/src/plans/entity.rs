@@ -1,0 +1,52 @@
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use sea_orm::FromQueryResult;
+
+use crate::kernel::ids::{PlanId, PlanVersionId};
+use crate::kernel::text_enum;
+
+text_enum! {
+    PlanKind { Broadband, Hotspot, Addon }
+    /// Prepaid: access lasts as long as it is paid for. Postpaid: invoiced, then due.
+    PaymentMode { Prepaid, Postpaid }
+    /// Whether a period is invoiced when it begins or when it has ended; only postpaid plans may bill in arrears.
+    BillIn { Advance, Arrears }
+    IntervalUnit { Hour, Day, Week, Month, Year }
+}
+
+/// A plan together with one of its versions: the newest, unless a query says otherwise.
+#[derive(Clone, Debug, PartialEq, FromQueryResult)]
+pub struct Plan {
+    pub id: PlanId,
+    pub code: String,
+    pub name: String,
+    pub kind: PlanKind,
+    pub payment_mode: PaymentMode,
+    pub bill_in: BillIn,
+    pub period_unit: IntervalUnit,
+    pub period_count: i32,
+    pub retired_at: Option<DateTime<Utc>>,
+    pub created_at: DateTime<Utc>,
+    /// Counts changes of the plan, for `expectedVersion`.
+    pub version: i32,
+    pub version_id: PlanVersionId,
+    /// Counts its versions of price and speed.
+    pub version_number: i32,
+    pub price: Decimal,
+    pub currency: String,
+    pub tax_inclusive: bool,
+    pub tax_code: Option<String>,
+    pub download_kbps: Option<i32>,
+    pub upload_kbps: Option<i32>,
+    pub data_cap_bytes: Option<i64>,
+    pub fair_use_download_kbps: Option<i32>,
+    pub fair_use_upload_kbps: Option<i32>,
+    pub simultaneous_sessions: i32,
+}
+
+impl Plan {
+    /// Whether a service of this plan logs in over RADIUS.
+    pub fn has_network_access(&self) -> bool {
+        self.kind != PlanKind::Addon
+    }
+}

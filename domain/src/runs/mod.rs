@@ -1,0 +1,1 @@
+//! Work that crosses capabilities: activation, renewal, settlement.

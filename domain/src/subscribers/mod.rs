@@ -1,0 +1,1 @@
+//! The ISP's customers. Owns `subscriber`.

@@ -1,0 +1,1 @@
+//! ISPs: their provisioning, hosts, suspension and owners. Owns `platform.tenant`, `platform.domain` and `platform.director`.

@@ -1,0 +1,31 @@
+use sha2::{Digest, Sha256};
+
+/// One step of one schema, applied once, in order of `version`.
+#[derive(Clone, Copy, Debug)]
+pub struct Script {
+    pub version: i32,
+    pub name: &'static str,
+    pub sql: &'static str,
+}
+
+macro_rules! scripts {
+    ($($version:literal $path:literal),* $(,)?) => {
+        &[$(Script { version: $version, name: $path, sql: include_str!($path) }),*]
+    };
+}
+
+pub(crate) const PLATFORM: &[Script] = scripts![1 "platform/0001_init.sql"];
+
+pub(crate) const RADIUS: &[Script] = scripts![];
+
+pub(crate) const TENANT: &[Script] = scripts![1 "tenant/0001_init.sql"];
+
+/// The version that a freshly provisioned tenant has.
+pub const TENANT_SCHEMA_VERSION: i32 = TENANT[TENANT.len() - 1].version;
+
+impl Script {
+    /// Fingerprint by which an applied script that was edited afterwards is recognised.
+    pub fn checksum(&self) -> String {
+        hex::encode(Sha256::digest(self.sql.as_bytes()))
+    }
+}
