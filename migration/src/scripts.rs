@@ -16,7 +16,12 @@ macro_rules! scripts {
 
 pub(crate) const PLATFORM: &[Script] = scripts![1 "platform/0001_init.sql"];
 
-pub(crate) const RADIUS: &[Script] = scripts![];
+pub(crate) const RADIUS: &[Script] = scripts![
+    1 "radius/0001_tables.sql",
+    2 "radius/0002_functions.sql",
+    3 "radius/0003_accounting.sql",
+    4 "radius/0004_maintenance.sql",
+];
 
 pub(crate) const TENANT: &[Script] = scripts![1 "tenant/0001_init.sql"];
 
