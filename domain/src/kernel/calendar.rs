@@ -10,6 +10,8 @@ use chrono::{DateTime, Days, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeDe
 use chrono_tz::Tz;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::text_enum;
+
 /// Why a zone, an interval or a period is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CalendarError {
@@ -72,6 +74,12 @@ impl Zone {
             }
         }
         at(after)
+    }
+}
+
+impl From<Tz> for Zone {
+    fn from(zone: Tz) -> Self {
+        Self(zone)
     }
 }
 
@@ -170,18 +178,9 @@ impl Period {
     }
 }
 
-/// The unit in which plans are sold.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, strum::Display, strum::EnumString, strum::IntoStaticStr,
-)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
-pub enum IntervalUnit {
-    Hour,
-    Day,
-    Week,
-    Month,
-    Year,
+text_enum! {
+    /// The unit in which plans are sold.
+    IntervalUnit { Hour, Day, Week, Month, Year }
 }
 
 /// How long a plan's period is. Hours are exact; the others are counted in local dates.

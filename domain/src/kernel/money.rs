@@ -14,6 +14,8 @@ use num_traits::{ToPrimitive, Zero};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::text_enum;
+
 /// Active ISO 4217 codes by number of minor-unit digits. Codes without a minor unit (metals, XDR, testing) are
 /// left out: nobody can be billed in them.
 const CURRENCIES: [(u32, &[&str]); 4] = [
@@ -268,13 +270,9 @@ impl fmt::Debug for Money {
     }
 }
 
-/// What happens to a tie. `HalfUp` goes away from zero (CGST Act s.170: fifty paise and more go up).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, strum::Display, strum::EnumString, strum::IntoStaticStr)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
-pub enum RoundingMode {
-    HalfUp,
-    HalfEven,
+text_enum! {
+    /// What happens to a tie. `HalfUp` goes away from zero (CGST Act s.170: fifty paise and more go up).
+    RoundingMode { HalfUp, HalfEven }
 }
 
 /// The decimal as an exact rational.

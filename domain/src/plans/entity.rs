@@ -2,6 +2,7 @@ use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use sea_orm::FromQueryResult;
 
+pub use crate::kernel::calendar::IntervalUnit;
 use crate::kernel::ids::{PlanId, PlanVersionId};
 use crate::kernel::text_enum;
 
@@ -11,7 +12,6 @@ text_enum! {
     PaymentMode { Prepaid, Postpaid }
     /// Whether a period is invoiced when it begins or when it has ended; only postpaid plans may bill in arrears.
     BillIn { Advance, Arrears }
-    IntervalUnit { Hour, Day, Week, Month, Year }
 }
 
 /// A plan together with one of its versions: the newest, unless a query says otherwise.

@@ -1,0 +1,168 @@
+//! How an ISP bills: the settings a template sets and the tenant may change.
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::invoice_math::InvoicePolicy;
+use super::numbering::{NumberPattern, NumberRule, NumberingError, StartMonth};
+use super::periods::{BillingAnchor, CalendarDay};
+use super::tax::TaxLevel;
+use super::tax_rules::TaxRuleSet;
+use crate::kernel::money::{Currency, Money, RoundingMode};
+use crate::kernel::text_enum;
+use crate::tenants::template::{Template, TemplateError, TemplateFile};
+
+text_enum! {
+    /// Whether periods run from a service's own start or from one day of the month.
+    AnchorKind { Anniversary, Calendar }
+    /// When a new service goes on line.
+    ActivationPolicy { OnCreate, OnPayment }
+    /// How prepaid services renew: invoiced on the day, credit in hand consumed, the rest due; or only when credit
+    /// in hand covers it, else they expire.
+    PrepaidRenewal { Invoice, WhenCovered }
+    /// What becomes of the days spent suspended.
+    SuspensionCredit { None, CreditDays, ShiftPeriod }
+    /// What becomes of days paid for and not used at the end.
+    TerminationCredit { None, UnusedDays }
+    /// Which documents a plan change within a period makes; `Difference`: one, over the difference.
+    PlanChangeDocument { CreditNoteAndInvoice, Difference }
+}
+
+/// Why settings are refused, and which.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{key}: {problem}")]
+pub struct SettingsError {
+    /// The field's name as in [`BillingSettings`].
+    pub key: &'static str,
+    pub problem: String,
+}
+
+/// All billing settings; single values are right by type, [`BillingSettings::check`] sees to the rest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BillingSettings {
+    pub anchor: AnchorKind,
+    /// With `Calendar`, the day on which periods begin.
+    pub calendar_day: CalendarDay,
+    pub activation: ActivationPolicy,
+    pub prepaid_renewal: PrepaidRenewal,
+    /// Renewals are invoiced that many days before the period begins.
+    pub renewal_lead_days: u32,
+    /// Days from issue to due, postpaid.
+    pub due_days: u32,
+    /// Days of service after the due date or the end of the paid period.
+    pub grace_days: u32,
+    /// Days in suspension after which the service is terminated; None: never.
+    #[serde(default)]
+    pub terminate_after_days: Option<u32>,
+    #[serde(default, deserialize_with = "optional_decimal")]
+    pub late_fee: Option<Decimal>,
+    pub suspension_credit: SuspensionCredit,
+    pub termination_credit: TerminationCredit,
+    pub plan_change_document: PlanChangeDocument,
+    pub tax_level: TaxLevel,
+    pub rounding_mode: RoundingMode,
+    /// Totals are rounded to a multiple of this; None: not at all.
+    #[serde(default, deserialize_with = "optional_decimal")]
+    pub round_invoice_to: Option<Decimal>,
+    pub invoice_number_pattern: NumberPattern,
+    pub credit_note_number_pattern: NumberPattern,
+    pub fiscal_year_start_month: StartMonth,
+}
+
+impl BillingSettings {
+    /// Checks what depends on more than one value. `registrations` are the short codes of the tenant's tax
+    /// registrations.
+    pub fn check(&self, currency: Currency, rule: &NumberRule, registrations: &[&str]) -> Result<(), SettingsError> {
+        let pattern = |key, pattern: &NumberPattern| {
+            let checked = pattern.check(rule, self.fiscal_year_start_month, registrations);
+            checked.map_err(|error: NumberingError| SettingsError {
+                key,
+                problem: error.to_string(),
+            })
+        };
+        pattern("invoice_number_pattern", &self.invoice_number_pattern)?;
+        pattern("credit_note_number_pattern", &self.credit_note_number_pattern)?;
+        positive("late_fee", self.late_fee, currency)?;
+        positive("round_invoice_to", self.round_invoice_to, currency)?;
+        Ok(())
+    }
+
+    /// Where periods begin.
+    pub fn billing_anchor(&self) -> BillingAnchor {
+        match self.anchor {
+            AnchorKind::Anniversary => BillingAnchor::Anniversary,
+            AnchorKind::Calendar => BillingAnchor::Calendar(self.calendar_day),
+        }
+    }
+
+    /// What bears on an invoice's arithmetic.
+    pub fn invoice_policy(&self, currency: Currency) -> InvoicePolicy {
+        InvoicePolicy {
+            currency,
+            tax_level: self.tax_level,
+            rounding_mode: self.rounding_mode,
+            round_to: self.round_invoice_to,
+        }
+    }
+}
+
+/// What billing takes from a tenant template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BillingPack {
+    pub settings: BillingSettings,
+    pub number_rule: NumberRule,
+    pub taxes: TaxRuleSet,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TemplateBilling {
+    settings: BillingSettings,
+    number_rule: NumberRule,
+}
+
+impl BillingPack {
+    /// Reads and checks a template's billing part; errors name file and key.
+    pub fn from_template(template: &Template) -> Result<Self, TemplateError> {
+        let billing: TemplateBilling = template.billing()?;
+        let taxes: TaxRuleSet = template.taxes()?;
+        let currency = template.profile().currency;
+        (billing.settings.check(currency, &billing.number_rule, &[]))
+            .map_err(|error| TemplateError::invalid(TemplateFile::Template, "billing.settings", &error))?;
+        for plan in template.plans() {
+            let unknown = (plan.tax_code.as_ref()).filter(|code| !taxes.knows(code));
+            if let Some(code) = unknown {
+                let key = format!("plan.{}.tax_code", plan.code);
+                let problem = format!("{code:?} is not among the codes of taxes.toml");
+                return Err(TemplateError::invalid(TemplateFile::Plans, &key, &problem));
+            }
+        }
+        Ok(Self {
+            settings: billing.settings,
+            number_rule: billing.number_rule,
+            taxes,
+        })
+    }
+}
+
+fn positive(key: &'static str, value: Option<Decimal>, currency: Currency) -> Result<(), SettingsError> {
+    let Some(value) = value else { return Ok(()) };
+    let problem = match Money::new(value, currency) {
+        Ok(amount) if amount.is_positive() => return Ok(()),
+        Ok(_) => "must be more than nothing".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    Err(SettingsError { key, problem })
+}
+
+fn optional_decimal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Decimal>, D::Error> {
+    Option::<String>::deserialize(deserializer)?
+        .map(|text| Decimal::from_str_exact(&text))
+        .transpose()
+        .map_err(serde::de::Error::custom)
+}
+
+#[cfg(test)]
+#[path = "settings_tests.rs"]
+mod tests;
