@@ -4,6 +4,7 @@ pub mod actor;
 pub mod calendar;
 pub mod check;
 pub mod clock;
+pub mod country;
 pub mod crypto;
 pub mod db;
 pub mod error;

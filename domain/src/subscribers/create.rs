@@ -1,0 +1,81 @@
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::account_number::account_number;
+use super::address::Address;
+use super::entity::{Subscriber, SubscriberStatus};
+use super::rules::Particulars;
+use super::{payer, queries};
+use crate::kernel::Permission;
+use crate::kernel::check::Checks;
+use crate::kernel::db::TenantTx;
+use crate::kernel::error::{Error, Result};
+use crate::kernel::ids::SubscriberId;
+
+#[derive(Clone, Debug, Serialize)]
+pub struct CreateSubscriber {
+    pub name: String,
+    pub email: Option<String>,
+    pub phone: Option<String>,
+    pub tax_id: Option<String>,
+    pub address: Option<Address>,
+    pub bill_to_id: Option<SubscriberId>,
+    pub key: Option<Uuid>,
+}
+
+/// Registers a customer and gives it its account number.
+pub async fn create(tx: &TenantTx, cmd: CreateSubscriber) -> Result<Subscriber> {
+    tx.require(Permission::SubscriberWrite)?;
+    let id = SubscriberId::new();
+    if let Some(known) = tx.claim_key("subscriberCreate", cmd.key, &cmd, id.0).await? {
+        return queries::get(tx, SubscriberId(known)).await;
+    }
+    let particulars = check(&cmd)?;
+    if let Some(bill_to) = cmd.bill_to_id {
+        queries::lock(tx, bill_to).await?;
+        payer::check(tx, id, bill_to).await?;
+    }
+    insert(tx, id, particulars, cmd.bill_to_id).await?;
+    tx.audit("subscriberCreate", id.0, &cmd).await?;
+    queries::get(tx, id).await
+}
+
+fn check(cmd: &CreateSubscriber) -> Result<Particulars> {
+    let cmd = cmd.clone();
+    let mut checks = Checks::new();
+    let particulars = Particulars {
+        name: cmd.name,
+        email: cmd.email,
+        phone: cmd.phone,
+        tax_id: cmd.tax_id,
+        address: cmd.address,
+    }
+    .checked(&mut checks);
+    checks.done()?;
+    Ok(particulars)
+}
+
+async fn insert(tx: &TenantTx, id: SubscriberId, of: Particulars, bill_to: Option<SubscriberId>) -> Result<()> {
+    let sequence: i64 = tx
+        .sql("SELECT nextval('subscriber_account_number')")
+        .scalar()
+        .await?
+        .ok_or_else(|| Error::internal("no account number"))?;
+    tx.sql(
+        "INSERT INTO subscriber (id, account_number, name, email, phone, tax_id, address, status, bill_to_id, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+    )
+    .bind(id)
+    .bind(account_number(sequence))
+    .bind(of.name)
+    .bind(of.email)
+    .bind(of.phone)
+    .bind(of.tax_id)
+    .bind(of.address)
+    .bind(SubscriberStatus::Active)
+    .bind(bill_to)
+    .bind(tx.now())
+    .run()
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,131 @@
+//! What a subscriber's particulars must look like.
+
+use super::address::Address;
+use crate::kernel::check::Checks;
+
+/// The particulars that creating and changing a subscriber have in common.
+pub(super) struct Particulars {
+    pub name: String,
+    pub email: Option<String>,
+    pub phone: Option<String>,
+    pub tax_id: Option<String>,
+    pub address: Option<Address>,
+}
+
+impl Particulars {
+    /// Notes everything that is wrong with them; the result is tidy.
+    #[must_use]
+    pub fn checked(self, checks: &mut Checks) -> Self {
+        Self {
+            name: checks.line(&self.name, 120, "name"),
+            email: filled(self.email).map(|email| checks.email(&email, "email")),
+            phone: filled(self.phone).map(|phone| checked_phone(&phone, "phone", checks)),
+            tax_id: filled(self.tax_id).map(|id| checked_tax_id(&id, checks)),
+            address: self.address.map(|address| address.checked("address", checks)),
+        }
+    }
+}
+
+/// Blank counts as absent.
+fn filled(text: Option<String>) -> Option<String> {
+    text.filter(|t| !t.trim().is_empty())
+}
+
+/// A telephone number without the blanks, hyphens, dots and brackets that people write into it.
+pub(super) fn compact_phone(text: &str) -> String {
+    text.chars()
+        .filter(|c| !matches!(c, ' ' | '-' | '.' | '(' | ')' | '\u{a0}'))
+        .collect()
+}
+
+/// E.164 (`+` and 7 to 15 digits, the first not 0), or 6 to 15 digits as dialled at home.
+fn checked_phone(text: &str, field: &str, checks: &mut Checks) -> String {
+    let phone = compact_phone(text);
+    let plausible = match phone.strip_prefix('+') {
+        Some(digits) => (7..=15).contains(&digits.len()) && !digits.starts_with('0') && all_digits(digits),
+        None => (6..=15).contains(&phone.len()) && all_digits(&phone),
+    };
+    checks.ensure(plausible, field, "Must be a telephone number, such as +919845012345.");
+    phone
+}
+
+fn all_digits(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// Its form only; whether it is valid in its country is for billing to say, which knows the tax rules.
+fn checked_tax_id(text: &str, checks: &mut Checks) -> String {
+    let id = text.trim().to_ascii_uppercase();
+    let plausible = (4..=30).contains(&id.len())
+        && id
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'/' | b'.'));
+    checks.ensure(plausible, "taxId", "Must be 4 to 30 letters and digits.");
+    id
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn phone(text: &str) -> Option<String> {
+        let mut checks = Checks::new();
+        let phone = checked_phone(text, "phone", &mut checks);
+        checks.done().is_ok().then_some(phone)
+    }
+
+    #[test]
+    fn phones_are_kept_without_their_blanks() {
+        for (given, kept) in [
+            ("+91 98450-12345", "+919845012345"),
+            ("+254 (712) 345.678", "+254712345678"),
+            ("080 2345 678", "0802345678"),
+            ("100200", "100200"),
+        ] {
+            assert_eq!(phone(given).as_deref(), Some(kept), "{given}");
+        }
+        for bad in [
+            "12345",
+            "+0123456789",
+            "+123456",
+            "1234567890123456",
+            "98450x12345",
+            "++919845012345",
+            "９８４５０１２３４５",
+        ] {
+            assert_eq!(phone(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn tax_ids_are_written_in_upper_case() {
+        let id = |text| {
+            let mut checks = Checks::new();
+            let id = checked_tax_id(text, &mut checks);
+            checks.done().is_ok().then_some(id)
+        };
+        assert_eq!(id(" 29aabct1332l1zm ").as_deref(), Some("29AABCT1332L1ZM"));
+        assert_eq!(id("P051234567Z").as_deref(), Some("P051234567Z"));
+        for bad in ["29", "29 AABCT", "29AABCT1332L1ZM29AABCT1332L1ZM29", "ÄÖÜß"] {
+            assert_eq!(id(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn blank_is_absent() {
+        let mut checks = Checks::new();
+        let tidy = Particulars {
+            name: " Asha Rao ".into(),
+            email: Some(" ".into()),
+            phone: Some(String::new()),
+            tax_id: Some("\t".into()),
+            address: None,
+        }
+        .checked(&mut checks);
+        assert!(checks.done().is_ok());
+        assert_eq!(
+            (tidy.name.as_str(), tidy.email, tidy.phone, tidy.tax_id),
+            ("Asha Rao", None, None, None)
+        );
+    }
+}
