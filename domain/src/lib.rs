@@ -26,3 +26,8 @@ pub mod payments;
 pub mod runs;
 
 pub use kernel::{Actor, Clock, Error, Permission, Result};
+
+/// Every event handler and job of the product.
+pub fn registry() -> jobs::Registry {
+    jobs::Registry::default()
+}

@@ -13,5 +13,5 @@ mod tenant;
 pub use error::{Error, Result};
 pub use installation::{Installation, role_password, secure_database};
 pub use runner::{Report, migrate};
-pub use scripts::{Script, TENANT_SCHEMA_VERSION};
+pub use scripts::{SHARED_STEPS, Script, TENANT_SCHEMA_VERSION};
 pub use tenant::{TenantSchema, assign_cell, create_schema};

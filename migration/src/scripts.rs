@@ -25,6 +25,9 @@ pub(crate) const RADIUS: &[Script] = scripts![
 
 pub(crate) const TENANT: &[Script] = scripts![1 "tenant/0001_init.sql"];
 
+/// Steps of the shared schemas: a database that has them all is current.
+pub const SHARED_STEPS: i64 = (PLATFORM.len() + RADIUS.len()) as i64;
+
 /// The version that a freshly provisioned tenant has.
 pub const TENANT_SCHEMA_VERSION: i32 = TENANT[TENANT.len() - 1].version;
 

@@ -2,6 +2,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use sqlx::{Connection, Executor, PgConnection, PgPool};
 use tokio::sync::{Notify, RwLock};
@@ -116,6 +117,35 @@ impl Database {
             self.0.clock.now(),
             self.0.wake.clone(),
         ))
+    }
+
+    /// The test clock that another process (or an earlier start) has set.
+    async fn take_over_clock(&self) -> Result<()> {
+        let tx = self.begin_platform(Arc::new(Actor::System)).await?;
+        let offset: Option<i64> = tx
+            .sql("SELECT (extract(epoch FROM test_offset) * 1000000)::bigint FROM platform.clock")
+            .scalar()
+            .await?;
+        self.0.clock.shift(offset.unwrap_or(0));
+        Ok(())
+    }
+
+    /// Whether the schema is the one that this binary was built for.
+    pub async fn is_current(&self) -> Result<bool> {
+        let tx = self.begin_platform(Arc::new(Actor::System)).await?;
+        let applied: Option<i64> = tx.sql("SELECT count(*) FROM platform.migration").scalar().await?;
+        Ok(applied == Some(trunkline_migration::SHARED_STEPS))
+    }
+
+    /// Sets the test clock, in the database and in this process; others take it over with the next notification.
+    pub async fn set_test_clock(&self, now: DateTime<Utc>) -> Result<()> {
+        self.0.clock.set(now);
+        let tx = self.begin_platform(Arc::new(Actor::System)).await?;
+        tx.sql("UPDATE platform.clock SET test_offset = make_interval(secs => $1::bigint::double precision / 1000000)")
+            .bind(self.0.clock.offset().num_microseconds().unwrap_or(0))
+            .run()
+            .await?;
+        tx.commit().await
     }
 
     /// A connection for migrations and provisioning, outside the pools. Every use of it stands in `tenants::provision`.

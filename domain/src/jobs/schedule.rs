@@ -1,0 +1,23 @@
+use std::sync::Arc;
+
+use crate::kernel::Actor;
+use crate::kernel::db::Database;
+use crate::kernel::error::Result;
+
+/// Asks for job `kind` once per open ISP and date on its own calendar, as soon as that date has begun there.
+pub async fn schedule_daily(database: &Database, kind: &'static str) -> Result<u64> {
+    let tx = database.begin_platform(Arc::new(Actor::System)).await?;
+    let asked = tx
+        .sql(
+            "INSERT INTO platform.job (tenant_id, kind, dedup_key, payload, run_at)
+             SELECT t.id, $1, d.today::text, jsonb_build_object('date', d.today), $2
+             FROM platform.tenant t, LATERAL (SELECT ($2::timestamptz AT TIME ZONE t.timezone)::date AS today) d
+             WHERE t.status IN ('ACTIVE', 'TRIAL') ON CONFLICT DO NOTHING",
+        )
+        .bind(kind)
+        .bind(tx.now())
+        .run()
+        .await?;
+    tx.commit().await?;
+    Ok(asked)
+}
