@@ -1,3 +1,33 @@
-//! Invoices, taxes, numbers, coverage. Owns `billing_settings`, `tax_*`, `number_series`, `invoice*`, `coverage`, `credit_application`.
+//! Billing: how an ISP bills, its tax registrations, and its invoices with their lines, taxes and numbers.
+//!
+//! - An invoice, once issued, is immutable but for what has been paid and credited on it. Lines and taxes are append-only.
+//! - A number comes from a series locked last in the transaction: numbers have no gaps, whatever is refused or rolled back.
+//! - `coverage` holds which charge of which service covers which time; its exclusion constraint makes double billing
+//!   impossible.
+//! - What an invoice does to money is one ledger entry in the same transaction; its total is what it debits the payer.
+//!
+//! Owns `billing_settings`, `tax_rule_set`, `tax_registration`, `number_series`, `invoice`, `invoice_line`, `invoice_tax`,
+//! `coverage` and `credit_application`.
 
+mod credit;
+pub mod entity;
+pub mod events;
+mod issue;
+mod lines;
+mod manual;
+mod numbers;
+mod payment;
+mod queries;
+mod registrations;
 pub mod rules;
+mod setup;
+
+pub use credit::undo_credit;
+pub use entity::{Invoice, InvoiceLine, InvoiceLineKind, InvoiceStatus, InvoiceTax, Settings, TaxRegistration, sum_taxes};
+pub use issue::{NewInvoice, issue};
+pub use lines::{NewLine, OneTimeCharge, ServiceCharge};
+pub use manual::{IssueInvoice, ManualLine, issue_manual};
+pub use payment::{apply_payment, open_invoices, unapply_payment};
+pub use queries::{InvoiceFilter, InvoiceKey, by_ids, count, find, get, has_arrears, lines_of, list, taxes_of};
+pub use registrations::{AddTaxRegistration, tax_registration_add, tax_registrations};
+pub use setup::{adopt, settings, settings_view, tax_rules};

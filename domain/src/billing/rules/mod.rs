@@ -31,7 +31,7 @@ pub use settings::{
     SuspensionCredit, TerminationCredit,
 };
 pub use steps::{Step, Steps};
-pub use tax::{AppliedTax, CarriedBase, TaxAmount, TaxLevel, TaxPool, TaxTreatment, Taxed};
+pub use tax::{AppliedTax, CarriedBase, TaxAmount, TaxLevel, TaxPool, TaxTreatment, Taxed, aggregate};
 pub use tax_id::{TaxIdError, TaxIdValidator, ValidTaxId};
 pub use tax_rules::{
     BuyerClass, InclusiveMethod, Place, Registration, RegistrationRule, RuleSetData, RuleSetError, SupplyScope, TaxCode,

@@ -159,6 +159,11 @@ fn placeholder(name: &str) -> Result<Part, NumberingError> {
 }
 
 impl NumberPattern {
+    /// Whether numbers name the registration under which the document is issued.
+    pub fn names_registration(&self) -> bool {
+        self.0.contains(&Part::Registration)
+    }
+
     /// The number of a document. `registration` is its short code, used where the pattern asks for it.
     pub fn render(&self, sequence: u64, year: FiscalYear, registration: &str) -> String {
         let part = |part: &Part| match part {
@@ -174,7 +179,7 @@ impl NumberPattern {
     /// Checks the numbers to come against the country's rule: characters, beginning, and length up to the last
     /// number there must be room for, under each registration. `registrations` are the short codes.
     pub fn check(&self, rule: &NumberRule, start: StartMonth, registrations: &[&str]) -> Result<(), NumberingError> {
-        if registrations.len() > 1 && !self.0.contains(&Part::Registration) {
+        if registrations.len() > 1 && !self.names_registration() {
             return Err(NumberingError::Registration);
         }
         let year = FiscalYear {

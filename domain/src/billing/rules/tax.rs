@@ -247,7 +247,7 @@ impl TaxTreatment {
 }
 
 /// The sums of taxes by name and rate, in the order of their first appearance.
-pub(super) fn aggregate<'a>(taxes: impl IntoIterator<Item = &'a TaxAmount>) -> Result<Vec<TaxAmount>, MoneyError> {
+pub fn aggregate<'a>(taxes: impl IntoIterator<Item = &'a TaxAmount>) -> Result<Vec<TaxAmount>, MoneyError> {
     let mut sums: Vec<TaxAmount> = Vec::new();
     for tax in taxes {
         match (sums.iter_mut()).find(|sum| sum.name == tax.name && sum.rate == tax.rate) {

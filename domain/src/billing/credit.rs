@@ -1,0 +1,171 @@
+//! Credit in hand: what a payer has paid beyond its invoices. An invoice consumes it when it is issued.
+
+use rust_decimal::Decimal;
+use sea_orm::FromQueryResult;
+use uuid::Uuid;
+
+use super::payment::{Settled, announce_reopened};
+use crate::kernel::db::TenantTx;
+use crate::kernel::error::{Error, Result};
+use crate::kernel::ids::{InvoiceId, SubscriberId};
+use crate::kernel::money::Money;
+use crate::ledger::{self, Account, Entry, Transfer};
+
+/// Lets a new invoice take what it can of the payer's credit in hand; answers how much. The payer is locked.
+pub(super) async fn consume(tx: &TenantTx, payer: SubscriberId, invoice: InvoiceId, total: Money) -> Result<Money> {
+    let in_hand = ledger::credit_in_hand(tx, payer).await?;
+    let taken = in_hand.at_most(total).map_err(Error::internal)?;
+    if !taken.is_positive() {
+        return Ok(Money::zero(total.currency()));
+    }
+    let application = Uuid::now_v7();
+    insert(tx, application, payer, invoice, taken.amount()).await?;
+    ledger::post(
+        tx,
+        Entry {
+            kind: "credit",
+            source: application,
+            booked_on: tx.today(),
+            description: "Credit in hand applied to an invoice".to_owned(),
+            transfers: vec![Transfer::new(
+                Account::SubscriberCredit(payer),
+                Account::Receivable(payer),
+                taken,
+            )],
+        },
+    )
+    .await?;
+    Ok(taken)
+}
+
+#[derive(Clone, Debug, PartialEq, FromQueryResult)]
+struct Application {
+    id: Uuid,
+    invoice_id: InvoiceId,
+    amount: Decimal,
+}
+
+/// Gives credit that invoices consumed back to the payer, the newest application first; the invoices are owed again. For a
+/// payment that is reversed after its surplus was used. The payer is locked.
+pub async fn undo_credit(tx: &TenantTx, payer: SubscriberId, amount: Money) -> Result<()> {
+    let applications: Vec<Application> = tx
+        .sql(
+            "SELECT id, invoice_id, amount FROM credit_application WHERE subscriber_id = $1 AND undone_at IS NULL
+             ORDER BY applied_at DESC, id DESC",
+        )
+        .bind(payer)
+        .all()
+        .await?;
+    let undone = newest_first(amount.amount(), &applications)
+        .ok_or_else(|| Error::internal("more credit was to be taken back than invoices had consumed"))?;
+    if undone.is_empty() {
+        return Ok(());
+    }
+    mark_undone(tx, payer, &undone).await?;
+    let entries = (undone.iter())
+        .map(|(application, part)| entry(tx, payer, application.id, *part))
+        .collect::<Result<Vec<_>>>()?;
+    ledger::post_all(tx, &entries).await?;
+    let lowered = lower_credited(tx, &undone).await?;
+    announce_reopened(tx, &lowered).await
+}
+
+/// How much of which application goes; None when there is not enough.
+fn newest_first(amount: Decimal, applications: &[Application]) -> Option<Vec<(&Application, Decimal)>> {
+    let mut left = amount;
+    let mut undone = Vec::new();
+    for application in applications {
+        if left <= Decimal::ZERO {
+            break;
+        }
+        let part = left.min(application.amount);
+        undone.push((application, part));
+        left -= part;
+    }
+    (left <= Decimal::ZERO).then_some(undone)
+}
+
+/// An application undone in part goes on as another over the rest.
+async fn mark_undone(tx: &TenantTx, payer: SubscriberId, undone: &[(&Application, Decimal)]) -> Result<()> {
+    tx.sql("UPDATE credit_application SET undone_at = $2 WHERE id = ANY($1)")
+        .bind(undone.iter().map(|(a, _)| a.id).collect::<Vec<_>>())
+        .bind(tx.now())
+        .run()
+        .await?;
+    for (application, part) in undone {
+        let rest = application.amount - part;
+        if rest > Decimal::ZERO {
+            insert(tx, Uuid::now_v7(), payer, application.invoice_id, rest).await?;
+        }
+    }
+    Ok(())
+}
+
+fn entry(tx: &TenantTx, payer: SubscriberId, application: Uuid, part: Decimal) -> Result<Entry> {
+    let part = Money::new(part, tx.tenant().currency()).map_err(Error::internal)?;
+    Ok(Entry {
+        kind: "credit-undone",
+        source: application,
+        booked_on: tx.today(),
+        description: "Credit in hand taken back from an invoice".to_owned(),
+        transfers: vec![Transfer::new(
+            Account::Receivable(payer),
+            Account::SubscriberCredit(payer),
+            part,
+        )],
+    })
+}
+
+async fn lower_credited(tx: &TenantTx, undone: &[(&Application, Decimal)]) -> Result<Vec<Settled>> {
+    tx.sql(
+        "WITH part AS (
+             SELECT id, sum(amount) AS amount FROM unnest($1::uuid[], $2::numeric[]) AS a(id, amount) GROUP BY id
+         ), old AS MATERIALIZED (
+             SELECT i.id, i.status FROM invoice i WHERE i.id = ANY($1) ORDER BY i.id FOR NO KEY UPDATE
+         )
+         UPDATE invoice i SET amount_credited = i.amount_credited - part.amount,
+             status = CASE WHEN i.amount_paid + i.amount_credited - part.amount > 0 THEN 'PARTIALLY_PAID' ELSE 'ISSUED' END
+         FROM part JOIN old ON old.id = part.id WHERE i.id = part.id
+         RETURNING i.id, i.subscriber_id, old.status = 'PAID' AS changed",
+    )
+    .bind(undone.iter().map(|(a, _)| a.invoice_id.0).collect::<Vec<_>>())
+    .bind(undone.iter().map(|(_, part)| *part).collect::<Vec<_>>())
+    .all()
+    .await
+}
+
+async fn insert(tx: &TenantTx, id: Uuid, payer: SubscriberId, invoice: InvoiceId, amount: Decimal) -> Result<()> {
+    tx.sql("INSERT INTO credit_application (id, subscriber_id, invoice_id, amount, applied_at) VALUES ($1, $2, $3, $4, $5)")
+        .bind(id)
+        .bind(payer)
+        .bind(invoice)
+        .bind(amount)
+        .bind(tx.now())
+        .run()
+        .await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_applications_go_first_and_the_last_one_in_part() {
+        let application = |amount: i64| Application {
+            id: Uuid::now_v7(),
+            invoice_id: InvoiceId::new(),
+            amount: Decimal::new(amount, 2),
+        };
+        let known = [application(500), application(300), application(200)];
+        let parts = |amount: i64| {
+            let undone = newest_first(Decimal::new(amount, 2), &known)?;
+            Some(undone.iter().map(|(_, part)| part.to_string()).collect::<Vec<_>>())
+        };
+        assert_eq!(parts(0), Some(vec![]));
+        assert_eq!(parts(400), Some(vec!["4.00".into()]));
+        assert_eq!(parts(600), Some(vec!["5.00".into(), "1.00".into()]));
+        assert_eq!(parts(1000), Some(vec!["5.00".into(), "3.00".into(), "2.00".into()]));
+        assert_eq!(parts(1001), None);
+    }
+}

@@ -1,0 +1,211 @@
+//! What is to be invoiced, and how the rules are asked for it.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use rust_decimal::Decimal;
+
+use super::entity::InvoiceLineKind;
+use super::rules::{
+    BuyerClass, Charge, DayShare, DraftLine, Place, PlanVersionRef, Registration, TaxError, TaxFacts, TaxRuleSet, TaxTreatment,
+};
+use chrono_tz::Tz;
+
+use crate::kernel::calendar::{Period, Zone};
+use crate::kernel::db::TenantTx;
+use crate::kernel::error::{Error, ErrorCode, Result};
+use crate::kernel::ids::{PlanId, ServiceId, SubscriberId};
+use crate::kernel::money::Money;
+use crate::plans::{IntervalUnit, Plan};
+use crate::subscribers::Address;
+
+/// A line of an invoice that is to be issued.
+#[derive(Clone, Debug)]
+pub enum NewLine {
+    /// A period of a service; it is covered from then on and cannot be invoiced again.
+    Period(ServiceCharge),
+    OneTime(OneTimeCharge),
+}
+
+/// A plan's price for a period of a service.
+#[derive(Clone, Debug)]
+pub struct ServiceCharge {
+    pub service_id: ServiceId,
+    /// Who uses the service; pays it unless another does.
+    pub subscriber_id: SubscriberId,
+    /// With the version that the service has in that period.
+    pub plan: Plan,
+    pub period: Period,
+    /// The days charged of the full period's; None: the whole price, as for hours.
+    pub share: Option<DayShare>,
+    /// Where a fixed line is installed decides where it is supplied (IGST Act s.12(11)(a)); None: the subscriber's address.
+    pub installation: Option<Address>,
+}
+
+/// So many units of anything at a price without tax.
+#[derive(Clone, Debug)]
+pub struct OneTimeCharge {
+    pub description: String,
+    pub quantity: Decimal,
+    pub unit_price: Decimal,
+    /// None: internet access.
+    pub tax_code: Option<String>,
+}
+
+/// The charge whose coverage `ServiceCharge` takes: the plan's own price.
+pub(super) const PLAN_CHARGE: &str = "plan";
+
+impl NewLine {
+    pub(super) fn kind(&self) -> InvoiceLineKind {
+        match self {
+            Self::Period(_) => InvoiceLineKind::Period,
+            Self::OneTime(_) => InvoiceLineKind::OneTime,
+        }
+    }
+
+    pub(super) fn service(&self) -> Option<ServiceId> {
+        match self {
+            Self::Period(charge) => Some(charge.service_id),
+            Self::OneTime(_) => None,
+        }
+    }
+
+    pub(super) fn plan(&self) -> Option<PlanId> {
+        match self {
+            Self::Period(charge) => Some(charge.plan.id),
+            Self::OneTime(_) => None,
+        }
+    }
+
+    pub(super) fn period(&self) -> Option<Period> {
+        match self {
+            Self::Period(charge) => Some(charge.period),
+            Self::OneTime(_) => None,
+        }
+    }
+
+    /// Whom it is for, if that is not whom the invoice is for.
+    pub(super) fn subscriber(&self) -> Option<SubscriberId> {
+        match self {
+            Self::Period(charge) => Some(charge.subscriber_id),
+            Self::OneTime(_) => None,
+        }
+    }
+
+    pub(super) fn installation(&self) -> Option<&Address> {
+        match self {
+            Self::Period(charge) => charge.installation.as_ref(),
+            Self::OneTime(_) => None,
+        }
+    }
+
+    fn tax_code(&self) -> Option<&String> {
+        match self {
+            Self::Period(charge) => charge.plan.tax_code.as_ref(),
+            Self::OneTime(charge) => charge.tax_code.as_ref(),
+        }
+    }
+
+    pub(super) fn description(&self, zone: Tz) -> String {
+        match self {
+            Self::OneTime(charge) => charge.description.clone(),
+            Self::Period(charge) => format!("{}, {}", charge.plan.name, charge.span(zone)),
+        }
+    }
+
+    /// For the rules to compute.
+    pub(super) fn draft(&self, tx: &TenantTx, treatment: TaxTreatment) -> Result<DraftLine> {
+        let currency = tx.tenant().currency();
+        let (charge, inclusive, zone, plan_version) = match self {
+            Self::OneTime(one) => {
+                let units = Charge::Units {
+                    quantity: one.quantity.normalize(),
+                    unit_price: one.unit_price,
+                    currency,
+                };
+                (units, false, None, None)
+            }
+            Self::Period(charge) => {
+                let currency = charge.plan.currency.parse().map_err(Error::internal)?;
+                let period = Charge::Period {
+                    price: Money::new(charge.plan.price, currency).map_err(Error::internal)?,
+                    period: charge.period,
+                    days: charge.share,
+                };
+                let version = PlanVersionRef {
+                    id: charge.plan.version_id.to_string(),
+                    number: u32::try_from(charge.plan.version_number).map_err(Error::internal)?,
+                };
+                let zone = Zone::from(tx.tenant().timezone());
+                (period, charge.plan.tax_inclusive, Some(zone), Some(version))
+            }
+        };
+        Ok(DraftLine {
+            charge,
+            inclusive,
+            discount: None,
+            treatment,
+            zone,
+            plan_version,
+        })
+    }
+
+    /// Which taxes it bears, supplied there under that registration. `position` is where the caller's input has it.
+    pub(super) fn treatment(
+        &self,
+        tx: &TenantTx,
+        rules: &TaxRuleSet,
+        place: Place,
+        registration: Option<Registration>,
+        position: usize,
+    ) -> Result<TaxTreatment> {
+        let facts = TaxFacts {
+            code: self.tax_code().cloned(),
+            date: tx.today(),
+            place,
+            registration,
+            buyer: BuyerClass::Regular,
+        };
+        rules.treatment(&facts).map_err(|e| match (&e, self) {
+            (TaxError::UnknownCode(code), Self::OneTime(_)) => Error::invalid(
+                &format!("lines.{position}.taxCode"),
+                format!("{code:?} is no tax code of this ISP."),
+            ),
+            (TaxError::UnknownCode(code), Self::Period(charge)) => Error::user(
+                ErrorCode::InvalidState,
+                "",
+                format!(
+                    "The plan {} has the tax code {code:?}, which this ISP does not have.",
+                    charge.plan.code
+                ),
+            ),
+            _ => Error::state("", super::registrations::sentence(&e.to_string())),
+        })
+    }
+}
+
+impl ServiceCharge {
+    /// The period for people: first and last day; of hours, the instants.
+    fn span(&self, zone: Tz) -> String {
+        if self.plan.period_unit == IntervalUnit::Hour {
+            let at = |t: DateTime<Utc>| t.with_timezone(&zone).to_rfc3339_opts(SecondsFormat::Secs, true);
+            return format!("{} to {}", at(self.period.start()), at(self.period.end()));
+        }
+        let zone = Zone::from(zone);
+        let first = zone.local_date(self.period.start());
+        let after = zone.local_date(self.period.end());
+        format!("{first} to {}", after.pred_opt().unwrap_or(after))
+    }
+}
+
+/// Where an address is, for tax. Without one: in the ISP's own country, region unknown.
+pub(super) fn place(tx: &TenantTx, address: Option<&Address>) -> Place {
+    match address {
+        Some(address) => Place {
+            country: address.country.clone(),
+            region: address.region.clone(),
+        },
+        None => Place {
+            country: tx.tenant().country().to_owned(),
+            region: None,
+        },
+    }
+}

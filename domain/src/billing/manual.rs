@@ -1,0 +1,110 @@
+use chrono::{Days, NaiveDate};
+use rust_decimal::Decimal;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::entity::Invoice;
+use super::issue::{NewInvoice, issue};
+use super::lines::{NewLine, OneTimeCharge};
+use super::{queries, setup};
+use crate::kernel::Permission;
+use crate::kernel::check::Checks;
+use crate::kernel::db::TenantTx;
+use crate::kernel::error::{Error, ErrorCode, Result};
+use crate::kernel::ids::{InvoiceId, SubscriberId};
+use crate::kernel::money::{Currency, Money};
+
+/// An invoice that staff write by hand.
+#[derive(Clone, Debug, Serialize)]
+pub struct IssueInvoice {
+    pub subscriber_id: SubscriberId,
+    pub lines: Vec<ManualLine>,
+    /// None: as many days from today as the settings say.
+    pub due_on: Option<NaiveDate>,
+    pub idempotency_key: Uuid,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct ManualLine {
+    pub description: String,
+    pub quantity: Decimal,
+    /// Tax excluded.
+    pub unit_price: Decimal,
+    /// None: internet access.
+    pub tax_code: Option<String>,
+}
+
+const MAX_LINES: usize = 200;
+/// Above these a price or a quantity is a slip of the finger.
+const MAX_PRICE: Decimal = Decimal::from_parts(1_000_000_000, 0, 0, false, 0);
+const MAX_QUANTITY: Decimal = Decimal::from_parts(1_000_000, 0, 0, false, 0);
+
+/// Issues an invoice over anything that is not a period of a service.
+pub async fn issue_manual(tx: &TenantTx, cmd: IssueInvoice) -> Result<Invoice> {
+    tx.require(Permission::InvoiceWrite)?;
+    let id = InvoiceId::new();
+    if let Some(known) = tx.claim_key("invoiceIssue", Some(cmd.idempotency_key), &cmd, id.0).await? {
+        return queries::get(tx, InvoiceId(known)).await;
+    }
+    let lines = check(tx, &cmd)?;
+    let due_on = match cmd.due_on {
+        Some(day) => day,
+        None => default_due_date(tx).await?,
+    };
+    let new = NewInvoice {
+        id,
+        subscriber_id: cmd.subscriber_id,
+        due_on,
+        lines,
+    };
+    issue(tx, new).await
+}
+
+fn check(tx: &TenantTx, cmd: &IssueInvoice) -> Result<Vec<NewLine>> {
+    let mut checks = Checks::new();
+    match cmd.lines.len() {
+        0 => checks.add(ErrorCode::Required, "lines", "An invoice needs a line."),
+        n => checks.ensure(n <= MAX_LINES, "lines", "An invoice has at most 200 lines."),
+    }
+    let due_in_time = cmd.due_on.is_none_or(|day| day >= tx.today());
+    checks.ensure(due_in_time, "dueOn", "Must not be before today.");
+    let lines = (cmd.lines.iter().take(MAX_LINES).enumerate())
+        .map(|(position, line)| line.check(position, tx.tenant().currency(), &mut checks))
+        .collect();
+    checks.done()?;
+    Ok(lines)
+}
+
+impl ManualLine {
+    fn check(&self, position: usize, currency: Currency, checks: &mut Checks) -> NewLine {
+        let at = |field: &str| format!("lines.{position}.{field}");
+        let in_range = |value: Decimal, max: Decimal| value <= max;
+        checks.ensure(self.quantity > Decimal::ZERO, &at("quantity"), "Must be more than 0.");
+        checks.ensure(
+            in_range(self.quantity, MAX_QUANTITY),
+            &at("quantity"),
+            "Is larger than any quantity can be.",
+        );
+        checks.ensure(self.unit_price >= Decimal::ZERO, &at("unitPrice"), "Must not be negative.");
+        checks.ensure(
+            in_range(self.unit_price, MAX_PRICE),
+            &at("unitPrice"),
+            "Is larger than any price can be.",
+        );
+        let exact = Money::new(self.unit_price, currency);
+        let decimals = format!("Must have at most {} decimals.", currency.scale());
+        checks.ensure(exact.is_ok(), &at("unitPrice"), &decimals);
+        NewLine::OneTime(OneTimeCharge {
+            description: checks.line(&self.description, 200, &at("description")),
+            quantity: self.quantity,
+            unit_price: exact.map_or(self.unit_price, Money::amount),
+            tax_code: checks.optional_line(self.tax_code.as_deref(), 20, &at("taxCode")),
+        })
+    }
+}
+
+async fn default_due_date(tx: &TenantTx) -> Result<NaiveDate> {
+    let days = setup::settings(tx).await?.settings.due_days;
+    let day = tx.today().checked_add_days(Days::new(u64::from(days)));
+    day.ok_or_else(|| Error::internal("the due date is out of range"))
+}

@@ -1,0 +1,139 @@
+//! How this ISP bills: the settings row and the tax rules in force, both taken over from its template.
+
+use rust_decimal::Decimal;
+use sea_orm::FromQueryResult;
+
+use super::entity::Settings;
+use super::rules::{
+    ActivationPolicy, AnchorKind, BillingPack, BillingSettings, PlanChangeDocument, PrepaidRenewal, SuspensionCredit, TaxLevel,
+    TaxRuleSet, TerminationCredit,
+};
+use crate::kernel::Permission;
+use crate::kernel::db::TenantTx;
+use crate::kernel::error::{Error, Result};
+use crate::kernel::money::RoundingMode;
+
+#[derive(FromQueryResult)]
+struct Row {
+    anchor: AnchorKind,
+    calendar_day: i32,
+    activation: ActivationPolicy,
+    prepaid_renewal: PrepaidRenewal,
+    renewal_lead_days: i32,
+    due_days: i32,
+    grace_days: i32,
+    terminate_after_days: Option<i32>,
+    late_fee: Option<Decimal>,
+    suspension_credit: SuspensionCredit,
+    termination_credit: TerminationCredit,
+    plan_change_document: PlanChangeDocument,
+    tax_level: TaxLevel,
+    rounding_mode: RoundingMode,
+    round_invoice_to: Option<Decimal>,
+    invoice_number_pattern: String,
+    credit_note_number_pattern: String,
+    fiscal_year_start_month: i32,
+    version: i32,
+}
+
+impl TryFrom<Row> for Settings {
+    type Error = Error;
+
+    fn try_from(row: Row) -> Result<Self> {
+        let days = |n: i32| u32::try_from(n).map_err(Error::internal);
+        let small = |n: i32| u8::try_from(n).map_err(Error::internal);
+        Ok(Self {
+            settings: BillingSettings {
+                anchor: row.anchor,
+                calendar_day: small(row.calendar_day)?.try_into().map_err(Error::internal)?,
+                activation: row.activation,
+                prepaid_renewal: row.prepaid_renewal,
+                renewal_lead_days: days(row.renewal_lead_days)?,
+                due_days: days(row.due_days)?,
+                grace_days: days(row.grace_days)?,
+                terminate_after_days: row.terminate_after_days.map(days).transpose()?,
+                late_fee: row.late_fee.map(|fee| fee.normalize()),
+                suspension_credit: row.suspension_credit,
+                termination_credit: row.termination_credit,
+                plan_change_document: row.plan_change_document,
+                tax_level: row.tax_level,
+                rounding_mode: row.rounding_mode,
+                round_invoice_to: row.round_invoice_to.map(|multiple| multiple.normalize()),
+                invoice_number_pattern: row.invoice_number_pattern.parse().map_err(Error::internal)?,
+                credit_note_number_pattern: row.credit_note_number_pattern.parse().map_err(Error::internal)?,
+                fiscal_year_start_month: small(row.fiscal_year_start_month)?.try_into().map_err(Error::internal)?,
+            },
+            version: row.version,
+        })
+    }
+}
+
+/// How this ISP bills. No permission of its own: use cases of every kind go by it.
+pub async fn settings(tx: &TenantTx) -> Result<Settings> {
+    let row: Row = tx
+        .sql(
+            "SELECT anchor, calendar_day, activation, prepaid_renewal, renewal_lead_days, due_days, grace_days,
+                 terminate_after_days, late_fee, suspension_credit, termination_credit, plan_change_document, tax_level,
+                 rounding_mode, round_invoice_to, invoice_number_pattern, credit_note_number_pattern,
+                 fiscal_year_start_month, version
+             FROM billing_settings",
+        )
+        .one()
+        .await?;
+    row.try_into()
+}
+
+/// As [`settings`], for staff who look at them.
+pub async fn settings_view(tx: &TenantTx) -> Result<Settings> {
+    tx.require(Permission::SettingsRead)?;
+    settings(tx).await
+}
+
+/// The tax rules in force: the newest adopted.
+pub async fn tax_rules(tx: &TenantTx) -> Result<TaxRuleSet> {
+    let body: Option<serde_json::Value> = tx
+        .sql("SELECT body FROM tax_rule_set ORDER BY version DESC LIMIT 1")
+        .scalar()
+        .await?;
+    let body = body.ok_or_else(|| Error::internal("the tenant has no tax rules"))?;
+    Ok(serde_json::from_value(body)?)
+}
+
+/// Takes over a template's billing part, when the ISP is made.
+pub async fn adopt(tx: &TenantTx, pack: &BillingPack) -> Result<()> {
+    let s = &pack.settings;
+    let days = |n: u32| i32::try_from(n).map_err(Error::internal);
+    tx.sql(
+        "INSERT INTO billing_settings (anchor, calendar_day, activation, prepaid_renewal, renewal_lead_days, due_days,
+             grace_days, terminate_after_days, late_fee, suspension_credit, termination_credit, plan_change_document,
+             tax_level, rounding_mode, round_invoice_to, invoice_number_pattern, credit_note_number_pattern,
+             fiscal_year_start_month)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+    )
+    .bind(s.anchor)
+    .bind(i32::from(u8::from(s.calendar_day)))
+    .bind(s.activation)
+    .bind(s.prepaid_renewal)
+    .bind(days(s.renewal_lead_days)?)
+    .bind(days(s.due_days)?)
+    .bind(days(s.grace_days)?)
+    .bind(s.terminate_after_days.map(days).transpose()?)
+    .bind(s.late_fee)
+    .bind(s.suspension_credit)
+    .bind(s.termination_credit)
+    .bind(s.plan_change_document)
+    .bind(s.tax_level)
+    .bind(s.rounding_mode)
+    .bind(s.round_invoice_to)
+    .bind(s.invoice_number_pattern.to_string())
+    .bind(s.credit_note_number_pattern.to_string())
+    .bind(i32::from(u8::from(s.fiscal_year_start_month)))
+    .run()
+    .await?;
+    tx.sql("INSERT INTO tax_rule_set (version, body, adopted_at) VALUES (1, $1, $2)")
+        .bind(serde_json::to_value(&pack.taxes)?)
+        .bind(tx.now())
+        .run()
+        .await?;
+    Ok(())
+}
