@@ -1,0 +1,37 @@
+# `make demo` shows it, `make test` proves it. Both install what is missing first (deploy/setup.sh) and say so.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+CARGO ?= cargo
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+
+.PHONY: help setup demo test lint bench soak
+
+help:
+	@echo 'make demo    three ISPs on this machine, with FreeRADIUS; Ctrl-C stops it, ARGS=--fresh starts over'
+	@echo 'make test    everything that must hold before a change lands'
+	@echo 'make lint    format, clippy, schema, contract, dependencies'
+	@echo 'make bench   how provisioning and small queries compare with PostgreSQL itself'
+	@echo 'make soak    the kill and cancellation storms, long'
+
+setup:
+	@deploy/setup.sh --test
+
+demo:
+	@deploy/setup.sh
+	@$(CARGO) build -p trunkline-api
+	@exec $(TARGET)/debug/trunkline demo $(ARGS)
+
+test: setup
+	@deploy/test.sh
+
+lint: setup
+	@deploy/test.sh lint
+
+bench:
+	@deploy/setup.sh
+	@deploy/bench.sh
+
+soak: setup
+	TRUNKLINE_SOAK=1 $(CARGO) test -p trunkline-tests -- --nocapture $(ARGS)
