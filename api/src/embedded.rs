@@ -25,12 +25,13 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 use postgresql_embedded::{PostgreSQL, SettingsBuilder};
 use rand::distr::{Alphanumeric, SampleString};
+use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::tether::{Tether, private_dir, unprivileged};
 
-/// The database that `serve` and `work` use; the demo has one of its own in the same cluster.
+/// The database in the cluster.
 pub const DATABASE: &str = "trunkline";
 const INSTALLED: &str = "/usr/lib/postgresql";
 /// Where a fresh cluster first tries to listen; away from 5432, which is Debian's own.
@@ -92,13 +93,6 @@ impl Embedded {
         }
     }
 
-    /// The URL of another database of this cluster.
-    pub fn url_of(&self, database: &str) -> Result<String> {
-        let mut url = url::Url::parse(&self.url)?;
-        url.set_path(database);
-        Ok(url.into())
-    }
-
     /// Whether it ended by itself.
     pub fn ended(&mut self) -> bool {
         self.tether.ended()
@@ -115,8 +109,14 @@ pub fn default_data_dir() -> PathBuf {
     if crate::tether::is_root() {
         return PathBuf::from("/var/lib/trunkline");
     }
-    let share = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|p| p.is_absolute());
-    let home = || std::env::home_dir().unwrap_or_else(|| PathBuf::from("/tmp")).join(".local/share");
+    let share = std::env::var_os("XDG_DATA_HOME")
+        .map(PathBuf::from)
+        .filter(|p| p.is_absolute());
+    let home = || {
+        std::env::home_dir()
+            .unwrap_or_else(|| PathBuf::from("/tmp"))
+            .join(".local/share")
+    };
     share.unwrap_or_else(home).join("trunkline")
 }
 
@@ -139,7 +139,7 @@ pub async fn keep(dir: &Path, fresh: bool) -> Result<()> {
 async fn start(dir: &Path, fresh: bool) -> Result<(PostgreSQL, String, File)> {
     let lock = lock(dir).await?;
     let data = dir.join("data");
-    stop_orphan(&data).await?;
+    stop_orphan(dir).await?;
     if fresh || !data.join("trunkline.ready").exists() {
         // none, or one whose initdb was interrupted
         if data.exists() {
@@ -205,7 +205,8 @@ fn configuration(dir: &Path) -> HashMap<String, String> {
 
 /// One keeper per directory. An earlier one may still be stopping its server.
 async fn lock(dir: &Path) -> Result<File> {
-    let file = File::create(dir.join("lock"))?;
+    let file = File::create(dir.join("lock"))
+        .with_context(|| format!("{} (or a directory above it) is closed to this user", dir.display()))?;
     for _ in 0..150 {
         match file.try_lock() {
             Ok(()) => return Ok(file),
@@ -219,33 +220,46 @@ async fn lock(dir: &Path) -> Result<File> {
     )
 }
 
-/// We hold the lock, so a server that still runs here lost its keeper to a `kill -9`: end it. A `postmaster.pid` whose
-/// process is gone, or is another program by now, is removed.
-async fn stop_orphan(data: &Path) -> Result<()> {
-    let file = data.join("postmaster.pid");
-    let Ok(text) = fs::read_to_string(&file) else { return Ok(()) };
-    let pid: Option<i32> = text.lines().next().and_then(|l| l.trim().parse().ok());
-    let ours = |pid: i32| fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == data);
-    if let Some(pid) = pid
-        && ours(pid)
-        && let Some(process) = rustix::process::Pid::from_raw(pid)
-    {
-        // "fast": disconnect everybody, shut down in order
-        rustix::process::kill_process(process, rustix::process::Signal::INT)?;
-        for _ in 0..600 {
-            if !ours(pid) {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
+/// We hold the lock, so a server that still runs here lost its keeper to a `kill -9`: end it. What remains of one that was
+/// killed itself is removed: PostgreSQL would trust the process number in its lock files, which may be a zombie's or
+/// another program's by now.
+async fn stop_orphan(dir: &Path) -> Result<()> {
+    let data = dir.join("data");
+    let pid_file = data.join("postmaster.pid");
+    let postmaster = fs::read_to_string(&pid_file).ok();
+    let postmaster = postmaster.and_then(|text| Pid::from_raw(text.lines().next()?.trim().parse().ok()?));
+    for attempt in 0..600 {
+        let running = processes_in(&data);
+        if running.is_empty() {
+            break;
         }
-        if ours(pid) {
-            bail!("an earlier PostgreSQL (process {pid}) in {} does not stop", data.display());
+        if let Some(pid) = postmaster.filter(|pid| attempt == 0 && running.contains(pid)) {
+            // "fast": disconnect everybody, shut down in order
+            kill_process(pid, Signal::INT)?;
+        }
+        if attempt == 599 {
+            bail!(
+                "an earlier PostgreSQL in {} does not stop: processes {running:?}",
+                data.display()
+            );
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let _ = fs::remove_file(&pid_file);
+    for entry in fs::read_dir(dir)?.flatten() {
+        if entry.file_name().as_encoded_bytes().starts_with(b".s.PGSQL.") {
+            fs::remove_file(entry.path())?;
         }
     }
-    match fs::remove_file(&file) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(e.into()),
-        _ => Ok(()),
-    }
+    Ok(())
+}
+
+/// PostgreSQL's processes work in their data directory.
+fn processes_in(data: &Path) -> Vec<Pid> {
+    let all = fs::read_dir("/proc").into_iter().flatten().flatten();
+    all.filter(|p| fs::read_link(p.path().join("cwd")).is_ok_and(|cwd| cwd == data))
+        .filter_map(|p| Pid::from_raw(p.file_name().to_str()?.parse().ok()?))
+        .collect()
 }
 
 /// The installed server binaries: of the cluster's own version if there is a cluster, else the newest.
@@ -292,7 +306,12 @@ fn password(dir: &Path) -> Result<String> {
         return Ok(known);
     }
     let new = Alphanumeric.sample_string(&mut rand::rng(), 32);
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&path)?;
     file.write_all(new.as_bytes())?;
     Ok(new)
 }

@@ -20,8 +20,7 @@ macro_rules! raddb {
     };
 }
 
-const RADDB: &[(&str, &str)] =
-    raddb!("radiusd.conf" "policy" "access_reject" "mods/sql" "sites/clients" "sites/trunkline");
+const RADDB: &[(&str, &str)] = raddb!("radiusd.conf" "policy" "access_reject" "mods/sql" "sites/clients" "sites/trunkline");
 
 /// Health checks come from here; see `deploy/freeradius/README.md`.
 const STATUS_CLIENT: &str = "127.0.0.250";
@@ -123,7 +122,14 @@ impl FreeRadius {
 
     async fn answers(&self, secret: &str) -> Result<bool> {
         let mut radclient = Command::new("radclient")
-            .args(["-q", "-r1", "-t0.3", &format!("127.0.0.1:{}", self.auth_port), "status", secret])
+            .args([
+                "-q",
+                "-r1",
+                "-t0.3",
+                &format!("127.0.0.1:{}", self.auth_port),
+                "status",
+                secret,
+            ])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -75,24 +75,17 @@ pub struct Tether {
 
 impl Tether {
     /// Starts our own binary with `args` as a keeper.
-    pub fn start(
-        name: &'static str,
-        args: &[&OsStr],
-        user: Option<&User>,
-        prepare: impl FnOnce(&mut Command),
-    ) -> Result<Self> {
+    pub fn start(name: &'static str, args: &[&OsStr], user: Option<&User>, prepare: impl FnOnce(&mut Command)) -> Result<Self> {
         // The link, not its target: an unprivileged user may be unable to reach the path (a checkout under /root).
         let mut command = Command::new("/proc/self/exe");
-        command
-            .args(args)
-            .stdin(Stdio::piped())
-            .current_dir("/")
-            .process_group(0);
+        command.args(args).stdin(Stdio::piped()).current_dir("/").process_group(0);
         if let Some(user) = user {
             command.uid(user.uid).gid(user.gid).env("HOME", "/").env("USER", &user.name);
         }
         prepare(&mut command);
-        let mut child = command.spawn().with_context(|| format!("cannot start the keeper of {name}"))?;
+        let mut child = command
+            .spawn()
+            .with_context(|| format!("cannot start the keeper of {name}"))?;
         let line = child.stdin.take();
         Ok(Self { name, child, line })
     }
