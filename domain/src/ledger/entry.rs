@@ -30,6 +30,16 @@ impl Transfer {
         }
     }
 
+    /// What takes it back.
+    #[must_use]
+    pub fn reversed(self) -> Self {
+        Self {
+            debit: self.credit,
+            credit: self.debit,
+            amount: self.amount,
+        }
+    }
+
     pub fn debit(&self) -> &Account {
         &self.debit
     }

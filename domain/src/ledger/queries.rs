@@ -39,30 +39,32 @@ pub async fn credit_in_hand(tx: &TenantTx, subscriber: SubscriberId) -> Result<M
     money(tx, net.unwrap_or_default())
 }
 
-/// The balances of those subscribers that the actor may see: all with `invoice:read`, else only its own. Forbidden when
-/// another is asked for.
+/// The balances of those of the subscribers that the actor may see: all with `invoice:read`; a subscriber its own.
 pub async fn balances(tx: &TenantTx, subscribers: &[SubscriberId]) -> Result<HashMap<SubscriberId, Money>> {
     #[derive(FromQueryResult)]
     struct Row {
         subscriber_id: SubscriberId,
         net: Decimal,
     }
-    match tx.actor() {
-        Actor::Subscriber { id, .. } if subscribers.iter().all(|s| s == id) => {}
-        _ => tx.require(Permission::InvoiceRead)?,
-    }
+    let visible: Vec<SubscriberId> = match tx.actor() {
+        Actor::Subscriber { id, .. } => subscribers.iter().copied().filter(|s| s == id).collect(),
+        _ => {
+            tx.require(Permission::InvoiceRead)?;
+            subscribers.to_vec()
+        }
+    };
     let rows: Vec<Row> = tx
         .sql(
             "SELECT subscriber_id, sum(debit_total - credit_total) AS net FROM ledger_account
              WHERE subscriber_id = ANY($1) AND kind IN ('RECEIVABLE', 'SUBSCRIBER_CREDIT') AND currency = $2
              GROUP BY subscriber_id",
         )
-        .bind(SubscriberId::array(subscribers))
+        .bind(SubscriberId::array(&visible))
         .bind(tx.tenant().currency().code())
         .all()
         .await?;
     let zero = Money::zero(tx.tenant().currency());
-    let mut all: HashMap<_, _> = subscribers.iter().map(|s| (*s, zero)).collect();
+    let mut all: HashMap<_, _> = visible.iter().map(|s| (*s, zero)).collect();
     for row in rows {
         all.insert(row.subscriber_id, money(tx, row.net)?);
     }
