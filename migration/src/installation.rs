@@ -66,7 +66,8 @@ impl Installation {
         format!("tl_{}_cell_{number}", self.id)
     }
 
-    pub(crate) fn tenant_role(&self, tenant: i32) -> String {
+    /// The name of a tenant's role and schema.
+    pub fn tenant_role(&self, tenant: i32) -> String {
         format!("tl_{}_t{tenant}", self.id)
     }
 

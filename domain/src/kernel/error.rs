@@ -163,6 +163,16 @@ impl From<sea_orm::DbErr> for Error {
     }
 }
 
+/// An error that several callers waited for, such as a cache's.
+impl From<std::sync::Arc<Error>> for Error {
+    fn from(shared: std::sync::Arc<Error>) -> Self {
+        std::sync::Arc::try_unwrap(shared).unwrap_or_else(|e| match &*e {
+            Self::Unavailable(why) => Self::Unavailable(why.clone()),
+            other => Self::internal(other.to_string()),
+        })
+    }
+}
+
 impl From<serde_json::Error> for Error {
     fn from(e: serde_json::Error) -> Self {
         Self::internal(e)

@@ -10,6 +10,7 @@ use trunkline_migration::{Installation, role_password};
 
 use super::begin;
 use super::platform_tx::PlatformTx;
+use super::provision_tx::ProvisionTx;
 use super::tenant::Tenant;
 use super::tenant_tx::TenantTx;
 use crate::kernel::actor::Actor;
@@ -41,10 +42,14 @@ struct Inner {
     settings: DatabaseSettings,
     installation: Installation,
     platform: PgPool,
+    admin: PgPool,
     cells: RwLock<HashMap<i32, PgPool>>,
     clock: Clock,
     wake: Arc<Notify>,
 }
+
+/// Platform SQL names its schemas.
+const PLATFORM_PROLOGUE: &str = "BEGIN; SET LOCAL search_path = pg_catalog";
 
 /// A dropped query future does not cancel its statement in the server: the server's own limits do.
 const LIMITS: [(&str, &str); 4] = [
@@ -64,11 +69,14 @@ impl Database {
             .ok_or_else(|| Error::Unavailable("the database has not been migrated: run `trunkline migrate`".into()))?;
         admin.close().await?;
         let platform = pool(&settings, &installation.platform, settings.max_connections.div_ceil(2).max(2))?;
+        let options = parse(&settings.admin_url, "DATABASE_ADMIN_URL")?.options(LIMITS);
+        let admin = pool_with(options, 2, settings.cancellation_guard);
         let wake = Arc::new(Notify::new());
         Ok(Self(Arc::new(Inner {
             settings,
             installation,
             platform,
+            admin,
             cells: RwLock::default(),
             clock,
             wake,
@@ -95,7 +103,7 @@ impl Database {
     pub async fn begin_platform(&self, actor: Arc<Actor>) -> Result<PlatformTx> {
         let conn = begin::begin(
             &self.0.platform,
-            "BEGIN; SET LOCAL search_path = pg_catalog",
+            PLATFORM_PROLOGUE,
             self.0.settings.cancellation_guard,
         )
         .await?;
@@ -148,9 +156,13 @@ impl Database {
         tx.commit().await
     }
 
-    /// A connection for migrations and provisioning, outside the pools. Every use of it stands in `tenants::provision`.
-    pub(crate) async fn admin(&self) -> Result<PgConnection> {
-        connect_admin(&self.0.settings).await
+    /// A transaction as the administrator, for opening an ISP and nothing else.
+    pub async fn begin_provision(&self, actor: Arc<Actor>) -> Result<ProvisionTx> {
+        let conn = begin::begin(&self.0.admin, PLATFORM_PROLOGUE, self.0.settings.cancellation_guard).await?;
+        Ok(ProvisionTx::new(
+            PlatformTx::new(conn, actor, self.0.clock.now()),
+            self.clone(),
+        ))
     }
 
     /// A direct connection that hears `channel`.
@@ -162,6 +174,7 @@ impl Database {
 
     pub async fn close(&self) {
         self.0.platform.close().await;
+        self.0.admin.close().await;
         for pool in self.0.cells.read().await.values() {
             pool.close().await;
         }
@@ -194,20 +207,25 @@ async fn connect_admin(settings: &DatabaseSettings) -> Result<PgConnection> {
     Ok(PgConnection::connect(&settings.admin_url).await?)
 }
 
-/// Connections as one of the installation's login roles. A second fence behind the guard of [`begin::begin`]: whatever a
-/// connection comes back with, it leaves the pool without role, path and transaction.
+/// Connections as one of the installation's login roles.
 fn pool(settings: &DatabaseSettings, role: &str, max: u32) -> Result<PgPool> {
-    let options: PgConnectOptions = settings
-        .url
-        .parse()
-        .map_err(|e: sqlx::Error| Error::Unavailable(format!("DATABASE_URL: {e}")))?;
-    let options = options
+    let options = parse(&settings.url, "DATABASE_URL")?
         .username(role)
         .password(&role_password(settings.secret.bytes(), role))
         .options(LIMITS)
         .statement_cache_capacity(256);
-    let fence = settings.cancellation_guard;
-    Ok(PgPoolOptions::new()
+    Ok(pool_with(options, max, settings.cancellation_guard))
+}
+
+fn parse(url: &str, name: &str) -> Result<PgConnectOptions> {
+    url.parse()
+        .map_err(|e: sqlx::Error| Error::Unavailable(format!("{name}: {e}")))
+}
+
+/// A second fence behind the guard of [`begin::begin`]: whatever a connection comes back with, it leaves the pool without
+/// role, path and transaction.
+fn pool_with(options: PgConnectOptions, max: u32, fence: bool) -> PgPool {
+    PgPoolOptions::new()
         .max_connections(max)
         .acquire_timeout(Duration::from_secs(10))
         .max_lifetime(Duration::from_secs(12 * 60))
@@ -220,5 +238,5 @@ fn pool(settings: &DatabaseSettings, role: &str, max: u32) -> Result<PgPool> {
                 Ok(true)
             })
         })
-        .connect_lazy_with(options))
+        .connect_lazy_with(options)
 }

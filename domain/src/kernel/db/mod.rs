@@ -4,6 +4,7 @@
 mod begin;
 mod database;
 mod platform_tx;
+mod provision_tx;
 mod sql;
 mod tenant;
 mod tenant_db;
@@ -11,6 +12,7 @@ mod tenant_tx;
 
 pub use database::{Database, DatabaseSettings};
 pub use platform_tx::PlatformTx;
+pub use provision_tx::ProvisionTx;
 pub use sql::Sql;
 pub use tenant::{Tenant, TenantRecord, TenantStatus};
 pub use tenant_db::TenantDb;

@@ -14,7 +14,7 @@ use crate::kernel::error::{Error, ErrorCode, Result};
 
 /// A transaction on the platform schema. It has no rights in any ISP's schema.
 pub struct PlatformTx {
-    pub(super) conn: Mutex<PoolConnection<Postgres>>,
+    pub(super) conn: Arc<Mutex<PoolConnection<Postgres>>>,
     open: bool,
     actor: Arc<Actor>,
     now: DateTime<Utc>,
@@ -23,7 +23,7 @@ pub struct PlatformTx {
 impl PlatformTx {
     pub(super) fn new(conn: PoolConnection<Postgres>, actor: Arc<Actor>, now: DateTime<Utc>) -> Self {
         Self {
-            conn: Mutex::new(conn),
+            conn: Arc::new(Mutex::new(conn)),
             open: true,
             actor,
             now,
@@ -31,9 +31,17 @@ impl PlatformTx {
     }
 
     pub async fn commit(mut self) -> Result<()> {
-        begin::commit(self.conn.get_mut()).await?;
+        begin::commit(&mut *self.conn.lock().await).await?;
         self.open = false;
         Ok(())
+    }
+
+    /// Gives up the connection with its transaction still open.
+    pub(super) fn release(mut self) -> Option<PoolConnection<Postgres>> {
+        self.open = false;
+        let conn = self.conn.clone();
+        drop(self);
+        Arc::into_inner(conn).map(Mutex::into_inner)
     }
 
     pub fn sql(&self, text: &'static str) -> Sql<'_> {
@@ -124,8 +132,10 @@ struct Known {
 
 impl Drop for PlatformTx {
     fn drop(&mut self) {
-        if self.open {
-            begin::rollback_on_drop(self.conn.get_mut());
+        if self.open
+            && let Some(conn) = Arc::get_mut(&mut self.conn)
+        {
+            begin::rollback_on_drop(conn.get_mut());
         }
     }
 }

@@ -1,20 +1,14 @@
 use std::sync::Arc;
 
 use chrono_tz::Tz;
-use strum::{Display, EnumString};
 
 use crate::kernel::error::{Error, Result};
 use crate::kernel::ids::TenantId;
 use crate::kernel::money::Currency;
+use crate::kernel::text_enum;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Display, EnumString)]
-#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
-pub enum TenantStatus {
-    Provisioning,
-    Trial,
-    Active,
-    Suspended,
-    Archived,
+text_enum! {
+    TenantStatus { Provisioning, Trial, Active, Suspended, Archived }
 }
 
 /// A tenant as `platform.tenant` holds it.
@@ -44,6 +38,7 @@ struct Inner {
     status: TenantStatus,
     currency: Currency,
     timezone: Tz,
+    enter: String,
     begin_write: String,
     begin_read: String,
 }
@@ -73,6 +68,7 @@ impl Tenant {
                 .map_err(|_| Error::internal("tenant with an unknown time zone"))?,
             begin_write: format!("BEGIN; {enter}"),
             begin_read: format!("BEGIN READ ONLY; {enter}"),
+            enter,
             record,
         })))
     }
@@ -111,6 +107,14 @@ impl Tenant {
         self.0.status
     }
 
+    /// A suspended ISP serves nobody: neither its staff nor its subscribers.
+    pub fn ensure_open(&self) -> Result<()> {
+        match self.status() {
+            TenantStatus::Trial | TenantStatus::Active => Ok(()),
+            TenantStatus::Provisioning | TenantStatus::Suspended | TenantStatus::Archived => Err(Error::TenantSuspended),
+        }
+    }
+
     pub fn template(&self) -> &str {
         &self.0.record.template
     }
@@ -121,6 +125,11 @@ impl Tenant {
 
     pub(super) fn cell(&self) -> i32 {
         self.0.record.cell_id
+    }
+
+    /// Switches an open transaction of the administrator to the tenant.
+    pub(super) fn enter(&self) -> &str {
+        &self.0.enter
     }
 
     pub(super) fn begin_write(&self) -> &str {

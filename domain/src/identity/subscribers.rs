@@ -1,0 +1,25 @@
+use crate::kernel::actor::Permission;
+use crate::kernel::check::Checks;
+use crate::kernel::crypto::hash_password;
+use crate::kernel::db::TenantTx;
+use crate::kernel::error::{Error, Result};
+use crate::kernel::ids::SubscriberId;
+
+/// Sets the password with which a subscriber signs in to the portal: its own, or by staff who may change subscribers.
+pub async fn subscriber_password_set(tx: &TenantTx, id: SubscriberId, password: &str) -> Result<()> {
+    tx.require_for(Permission::SubscriberWrite, id)?;
+    let mut checks = Checks::new();
+    checks.password(password, "password");
+    checks.done()?;
+    let hash = hash_password(password).await?;
+    let changed = tx
+        .sql("UPDATE subscriber SET portal_password_hash = $2 WHERE id = $1")
+        .bind(id)
+        .bind(hash)
+        .run()
+        .await?;
+    if changed == 0 {
+        return Err(Error::not_found("subscriberId"));
+    }
+    tx.audit("subscriberPasswordSet", id.0, serde_json::json!({})).await
+}
