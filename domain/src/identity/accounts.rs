@@ -58,7 +58,12 @@ pub async fn ensure_first_admin(database: &Database, email: &str, password: &str
 }
 
 /// The login of a director. TAKEN when the address is in use on the platform.
-pub async fn insert_director_account(tx: &PlatformTx, director: DirectorId, account: &NewAccount, field: &str) -> Result<AccountId> {
+pub async fn insert_director_account(
+    tx: &PlatformTx,
+    director: DirectorId,
+    account: &NewAccount,
+    field: &str,
+) -> Result<AccountId> {
     insert(tx, "DIRECTOR", Some(director), account, field).await
 }
 
@@ -86,7 +91,11 @@ async fn insert(
         .run()
         .await?;
     if inserted == 0 {
-        return Err(Error::user(ErrorCode::Taken, email_field, "Another account has this address."));
+        return Err(Error::user(
+            ErrorCode::Taken,
+            email_field,
+            "Another account has this address.",
+        ));
     }
     Ok(id)
 }

@@ -81,10 +81,7 @@ impl Authenticator {
             (Kind::TenantStaff, Some(tenant)) => {
                 let id = StaffId(claims.sub);
                 let load = staff(database, tenant.clone(), id);
-                self.0
-                    .actors
-                    .try_get_with(Principal::Staff(tenant.number(), id), load)
-                    .await
+                self.0.actors.try_get_with(Principal::Staff(tenant.number(), id), load).await
             }
             (Kind::Subscriber, Some(tenant)) => {
                 let id = SubscriberId(claims.sub);

@@ -16,8 +16,8 @@ pub use accounts::{NewAccount, check_account, ensure_first_admin, insert_directo
 pub use authenticator::Authenticator;
 pub use sign_in::{Credentials, Session};
 pub use staff::{
-    CreateStaff, NewStaff, Role, Staff, StaffKey, adopt_roles, insert as insert_staff, staff_count, staff_create,
-    staff_find, staff_list, roles,
+    CreateStaff, NewStaff, Role, Staff, StaffKey, adopt_roles, insert as insert_staff, roles, staff_count, staff_create,
+    staff_find, staff_list,
 };
 pub use subscribers::subscriber_password_set;
 pub use token::LIFETIME as ACCESS_TOKEN_LIFETIME;

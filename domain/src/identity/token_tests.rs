@@ -46,7 +46,13 @@ fn tampered_tokens_are_refused() {
     let mut forged: serde_json::Value = serde_json::from_slice(&decoded).unwrap();
     forged["kind"] = json!("PLATFORM_STAFF");
     let forged = URL_SAFE_NO_PAD.encode(forged.to_string());
-    assert!(!check(&format!("{header}.{forged}.{signature}"), 1, "inst", "platform", now()));
+    assert!(!check(
+        &format!("{header}.{forged}.{signature}"),
+        1,
+        "inst",
+        "platform",
+        now()
+    ));
     assert!(!check(&format!("{header}.{claims}."), 1, "inst", "platform", now()));
     assert!(!check(&format!("{header}.{claims}"), 1, "inst", "platform", now()));
 }

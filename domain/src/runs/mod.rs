@@ -1,1 +1,7 @@
-//! Work that crosses capabilities: activation, renewal, settlement.
+//! Work that crosses capabilities: opening an ISP, activation, renewal, settlement.
+
+mod directors;
+mod provisioning;
+
+pub use directors::{CreateDirector, director_create};
+pub use provisioning::tenant_create;

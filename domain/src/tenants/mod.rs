@@ -1,3 +1,23 @@
-//! ISPs: their provisioning, hosts, suspension and owners. Owns `platform.tenant`, `platform.domain` and `platform.director`.
+//! ISPs: their opening, hosts, suspension and owners. Owns `platform.tenant`, `platform.domain` and `platform.director`, and
+//! `radius.tenant` with them.
+//!
+//! Every change of an ISP is notified in the transaction that makes it, so that all processes forget what they know of it.
 
+mod directors;
+mod directory;
+pub mod entity;
+mod open;
+mod queries;
+mod rules;
+mod status;
 pub mod template;
+
+pub use directors::{
+    Director, DirectorKey, check_name as check_director_name, director_count, director_find, director_insert, director_list,
+    directors_by_ids,
+};
+pub use directory::{Directory, Site};
+pub use entity::{TenantDetails, TenantStatus};
+pub use open::{New, OpenTenant, Opening, Owner, open};
+pub use queries::{TenantFilter, TenantKey, count, find, get, list};
+pub use status::{ensure_open, resume, suspend};

@@ -101,12 +101,7 @@ impl Database {
     }
 
     pub async fn begin_platform(&self, actor: Arc<Actor>) -> Result<PlatformTx> {
-        let conn = begin::begin(
-            &self.0.platform,
-            PLATFORM_PROLOGUE,
-            self.0.settings.cancellation_guard,
-        )
-        .await?;
+        let conn = begin::begin(&self.0.platform, PLATFORM_PROLOGUE, self.0.settings.cancellation_guard).await?;
         Ok(PlatformTx::new(conn, actor, self.0.clock.now()))
     }
 
