@@ -1,0 +1,207 @@
+//! A database per test, cloned from a template that is made once per run.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Sender, channel};
+
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use trunkline_migration::{Installation, assign_cell, create_schema, migrate, role_password, secure_database};
+use uuid::Uuid;
+
+use super::cluster::cluster;
+
+/// The installation's secret key in all databases of the run.
+pub const SECRET: &[u8] = b"a secret of the tests: 32 bytes or more";
+
+const TEMPLATE: &str = "template_trunkline";
+
+/// An ISP of the template: three of them, so that "another" is never "the only other".
+#[derive(Clone, Debug)]
+pub struct TestTenant {
+    pub number: i32,
+    pub slug: String,
+    /// Role and schema.
+    pub role: String,
+}
+
+/// A database of one test. Dropping the value drops it, with the roles that were made in it.
+pub struct TestDb {
+    pub name: String,
+    pub installation: Installation,
+    pub tenants: Vec<TestTenant>,
+}
+
+impl TestDb {
+    /// A clone of the template: migrated, with a platform administrator and the template's ISPs.
+    pub async fn new() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let template = template();
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("test_{number}");
+        let mut server = connect("postgres").await;
+        execute(
+            &mut server,
+            format!("CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY"),
+        )
+        .await;
+        let mut admin = connect(&name).await;
+        // The template's roles serve all clones; what a clone adds carries its own id, by which it is swept up.
+        execute(&mut admin, format!("UPDATE platform.installation SET id = 'x{number}'")).await;
+        secure_database(&mut admin).await.expect("database ACLs are not cloned");
+        let installation = Installation::load(&mut admin).await.unwrap().expect("a migrated template");
+        Self {
+            name,
+            installation,
+            tenants: template.clone(),
+        }
+    }
+
+    pub fn url(&self) -> String {
+        cluster().admin_url(&self.name)
+    }
+
+    /// As the superuser.
+    pub async fn admin(&self) -> PgConnection {
+        connect(&self.name).await
+    }
+
+    /// As one of the installation's login roles, with the password that the product derives.
+    pub async fn login(&self, role: &str) -> PgConnection {
+        let password = role_password(SECRET, role);
+        let port = cluster().port();
+        PgConnection::connect(&format!("postgres://{role}:{password}@127.0.0.1:{port}/{}", self.name))
+            .await
+            .unwrap_or_else(|e| panic!("login as {role}: {e}"))
+    }
+
+    /// As the login of the first cell.
+    pub async fn cell(&self) -> PgConnection {
+        let role: String = sqlx::query_scalar("SELECT login_role::text FROM platform.cell WHERE id = 1")
+            .fetch_one(&mut self.admin().await)
+            .await
+            .unwrap();
+        self.login(&role).await
+    }
+
+    /// A connection that stands where a request's transaction stands after its prologue.
+    pub async fn inside(&self, tenant: &TestTenant) -> PgConnection {
+        let mut conn = self.cell().await;
+        let role = &tenant.role;
+        execute(
+            &mut conn,
+            format!("BEGIN; SET LOCAL search_path = \"{role}\"; SET LOCAL ROLE \"{role}\""),
+        )
+        .await;
+        conn
+    }
+}
+
+impl Drop for TestDb {
+    fn drop(&mut self) {
+        static JANITOR: OnceLock<Sender<(String, String)>> = OnceLock::new();
+        let janitor = JANITOR.get_or_init(|| {
+            let (send, receive) = channel::<(String, String)>();
+            std::thread::spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                runtime.block_on(async {
+                    let mut server = connect("postgres").await;
+                    for (database, installation) in receive {
+                        execute(&mut server, format!("DROP DATABASE IF EXISTS {database} WITH (FORCE)")).await;
+                        drop_roles(&mut server, &installation).await;
+                    }
+                });
+            });
+            send
+        });
+        let _ = janitor.send((std::mem::take(&mut self.name), self.installation.id.clone()));
+    }
+}
+
+async fn drop_roles(server: &mut PgConnection, installation: &str) {
+    let roles: Vec<String> = sqlx::query_scalar("SELECT rolname::text FROM pg_roles WHERE rolname LIKE 'tl\\_' || $1 || '\\_%'")
+        .bind(installation)
+        .fetch_all(&mut *server)
+        .await
+        .unwrap();
+    if !roles.is_empty() {
+        execute(server, format!("DROP ROLE {}", roles.join(", "))).await;
+    }
+}
+
+/// Makes the template at its first use, on a thread with a runtime of its own: a test's runtime ends with the test.
+fn template() -> &'static Vec<TestTenant> {
+    static TENANTS: OnceLock<Vec<TestTenant>> = OnceLock::new();
+    TENANTS.get_or_init(|| {
+        std::thread::spawn(|| {
+            tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(2)
+                .enable_all()
+                .build()
+                .unwrap()
+                .block_on(make_template())
+        })
+        .join()
+        .expect("the template database")
+    })
+}
+
+async fn make_template() -> Vec<TestTenant> {
+    let mut server = connect("postgres").await;
+    execute(&mut server, format!("CREATE DATABASE {TEMPLATE}")).await;
+    let mut admin = connect(TEMPLATE).await;
+    migrate(&mut admin, SECRET).await.expect("migrate");
+    let mut tenants = Vec::new();
+    for slug in ["asha", "baraka", "chandra"] {
+        tenants.push(open_tenant(&mut admin, slug).await);
+    }
+    admin.close().await.unwrap();
+    tenants
+}
+
+/// Opens an ISP without template rows and owner: enough for what is tested below the product's use cases.
+async fn open_tenant(admin: &mut PgConnection, slug: &str) -> TestTenant {
+    let mut tx = admin.begin().await.unwrap();
+    let installation = Installation::load(&mut tx).await.unwrap().unwrap();
+    let cell = assign_cell(&mut tx, &installation, SECRET).await.unwrap();
+    let number: i32 = sqlx::query_scalar(
+        "INSERT INTO platform.tenant (uid, slug, name, country, currency, timezone, template, status, cell_id, role_name, schema_version, created_at)
+         VALUES ($1, $2, $2, 'IN', 'INR', 'Asia/Kolkata', 'in-broadband', 'ACTIVE', $3, $2, 1, now()) RETURNING id",
+    )
+    .bind(Uuid::now_v7())
+    .bind(slug)
+    .bind(cell)
+    .fetch_one(&mut *tx)
+    .await
+    .unwrap();
+    let schema = create_schema(&mut tx, &installation, number, cell).await.expect("schema");
+    sqlx::query("UPDATE platform.tenant SET role_name = $2::name WHERE id = $1")
+        .bind(number)
+        .bind(&schema.role)
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    sqlx::query("INSERT INTO radius.tenant (tenant_id, timezone, status) VALUES ($1, 'Asia/Kolkata', 'active')")
+        .bind(number)
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    TestTenant {
+        number,
+        slug: slug.to_owned(),
+        role: schema.role,
+    }
+}
+
+pub async fn connect(database: &str) -> PgConnection {
+    PgConnection::connect(&cluster().admin_url(database))
+        .await
+        .unwrap_or_else(|e| panic!("connect to {database}: {e}"))
+}
+
+/// A script of the tests' own, as simple-protocol text.
+pub async fn execute(conn: &mut PgConnection, script: String) {
+    if let Err(e) = conn.execute(AssertSqlSafe(script.clone())).await {
+        panic!("{e}\n{script}");
+    }
+}

@@ -1,0 +1,7 @@
+//! Trunkline tested from outside: real PostgreSQL, real FreeRADIUS, GraphQL in and out. One binary, so that all suites
+//! share one cluster and one template database (`harness`).
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where its ground gives way")]
+
+mod harness;
+
+mod walls;
