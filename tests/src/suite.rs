@@ -4,4 +4,7 @@
 
 mod harness;
 
+mod contract;
+// mod storm;
+mod tidy;
 mod walls;

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Sender, channel};
 
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use trunkline_domain::kernel::crypto::SecretKey;
+use trunkline_domain::kernel::db::DatabaseSettings;
 use trunkline_migration::{Installation, assign_cell, create_schema, migrate, role_password, secure_database};
 use uuid::Uuid;
 
@@ -152,14 +154,14 @@ async fn make_template() -> Vec<TestTenant> {
     migrate(&mut admin, SECRET).await.expect("migrate");
     let mut tenants = Vec::new();
     for slug in ["asha", "baraka", "chandra"] {
-        tenants.push(open_tenant(&mut admin, slug).await);
+        tenants.push(open_bare_tenant(&mut admin, slug).await);
     }
     admin.close().await.unwrap();
     tenants
 }
 
 /// Opens an ISP without template rows and owner: enough for what is tested below the product's use cases.
-async fn open_tenant(admin: &mut PgConnection, slug: &str) -> TestTenant {
+pub async fn open_bare_tenant(admin: &mut PgConnection, slug: &str) -> TestTenant {
     let mut tx = admin.begin().await.unwrap();
     let installation = Installation::load(&mut tx).await.unwrap().unwrap();
     let cell = assign_cell(&mut tx, &installation, SECRET).await.unwrap();
@@ -190,6 +192,18 @@ async fn open_tenant(admin: &mut PgConnection, slug: &str) -> TestTenant {
         number,
         slug: slug.to_owned(),
         role: schema.role,
+    }
+}
+
+/// How the product reaches a test's database.
+pub fn settings(db: &TestDb) -> DatabaseSettings {
+    DatabaseSettings {
+        url: db.url(),
+        admin_url: db.url(),
+        listen_url: db.url(),
+        max_connections: 4,
+        secret: SecretKey::new(SECRET).expect("long enough"),
+        cancellation_guard: true,
     }
 }
 
