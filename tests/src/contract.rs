@@ -48,13 +48,21 @@ fn the_check_finds_broken_promises() {
         .arg(tests.join("contract-pending.txt"))
         .output()
         .unwrap();
-    assert!(!out.status.success() && text(&out).contains("simultaneousSessions"), "{}", text(&out));
+    assert!(
+        !out.status.success() && text(&out).contains("simultaneousSessions"),
+        "{}",
+        text(&out)
+    );
 }
 
 /// Where the shared folder stands beside the checkout, our copies must not have drifted from it.
 #[test]
 fn copies_are_those_that_were_given() {
-    let Some(shared) = root().ancestors().map(|a| a.join("shared")).find(|s| s.join("contract").is_dir()) else {
+    let Some(shared) = root()
+        .ancestors()
+        .map(|a| a.join("shared"))
+        .find(|s| s.join("contract").is_dir())
+    else {
         return;
     };
     for (ours, theirs) in [
@@ -63,7 +71,8 @@ fn copies_are_those_that_were_given() {
         ("tests/contract/README.md", "contract/README.md"),
         ("tests/golden/billing-golden.json", "facts/billing-golden.json"),
     ] {
-        let [ours, theirs] = [root().join(ours), shared.join(theirs)].map(|p| fs::read(&p).unwrap_or_else(|e| panic!("{}: {e}", p.display())));
+        let [ours, theirs] =
+            [root().join(ours), shared.join(theirs)].map(|p| fs::read(&p).unwrap_or_else(|e| panic!("{}: {e}", p.display())));
         assert!(ours == theirs, "a copy has drifted from the shared folder: copy it again");
     }
 }
@@ -85,5 +94,9 @@ fn python() -> Command {
 }
 
 fn text(out: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr))
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&out.stdout),
+        String::from_utf8_lossy(&out.stderr)
+    )
 }

@@ -37,10 +37,17 @@ fn breach(capability: &str, used: &str) -> Option<String> {
 
 /// Names that follow `crate::` in code; `crate::{a, b}` gives both. Comments are left out.
 fn crate_uses(source: &str) -> Vec<String> {
-    let code: String = source.lines().map(|l| l.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n");
+    let code: String = source
+        .lines()
+        .map(|l| l.split("//").next().unwrap_or_default())
+        .collect::<Vec<_>>()
+        .join("\n");
     let mut out = Vec::new();
     for (at, _) in code.match_indices("crate::") {
-        let preceded = code[..at].chars().next_back().is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '$');
+        let preceded = code[..at]
+            .chars()
+            .next_back()
+            .is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '$');
         if preceded {
             continue;
         }
@@ -55,7 +62,11 @@ fn crate_uses(source: &str) -> Vec<String> {
 }
 
 fn word(text: &str) -> Option<String> {
-    let word: String = text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    let word: String = text
+        .trim_start()
+        .chars()
+        .take_while(|c| c.is_alphanumeric() || *c == '_')
+        .collect();
     (!word.is_empty()).then_some(word)
 }
 
@@ -86,11 +97,21 @@ fn capabilities_use_only_the_lines_above_them() {
     let mut uses = 0;
     for file in rust_files(&src) {
         let inside = file.strip_prefix(&src).unwrap();
-        let capability = inside.components().next().unwrap().as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned();
+        let capability = inside
+            .components()
+            .next()
+            .unwrap()
+            .as_os_str()
+            .to_string_lossy()
+            .trim_end_matches(".rs")
+            .to_owned();
         if capability == "lib" {
             continue;
         }
-        assert!(line_of(&capability).is_some(), "{capability}: give it a line in tests/src/tidy.rs and ARCHITECTURE.md");
+        assert!(
+            line_of(&capability).is_some(),
+            "{capability}: give it a line in tests/src/tidy.rs and ARCHITECTURE.md"
+        );
         for used in crate_uses(&fs::read_to_string(&file).unwrap()) {
             uses += 1;
             breaches.extend(breach(&capability, &used).map(|b| format!("{}: {b}", inside.display())));
@@ -106,7 +127,12 @@ fn the_reader_of_use_lines_reads() {
     assert_eq!(crate_uses(source), ["billing", "payments", "Error", "ledger", "plans"]);
     assert!(breach("billing", "ledger").is_none());
     assert!(breach("billing", "Error").is_none());
-    for (capability, used) in [("billing", "radius"), ("billing", "payments"), ("kernel", "plans"), ("plans", "nowhere")] {
+    for (capability, used) in [
+        ("billing", "radius"),
+        ("billing", "payments"),
+        ("kernel", "plans"),
+        ("plans", "nowhere"),
+    ] {
         assert!(breach(capability, used).is_some(), "{capability} uses {used}");
     }
 }
