@@ -13,7 +13,6 @@ const READABLE: &[&str] = &[
     "radius.radacct",
     "radius.radacct_orphan",
     "radius.radpostauth",
-    "radius.radpostauth_orphan",
     "radius.session",
     "radius.session_all",
     "radius.usage_day",
@@ -102,7 +101,7 @@ async fn secrets_are_written_and_never_read_back() {
     for sql in [
         "SELECT secret FROM radius.nas",
         "SELECT password FROM radius.account",
-        "SELECT n FROM radius.nas n",
+        "SELECT n::text FROM radius.nas n",
         "SELECT a::text FROM radius.account a",
         "SELECT to_jsonb(n) FROM radius.nas n",
         "SELECT count(*) FROM radius.account WHERE password = 'x'",
@@ -115,7 +114,8 @@ async fn secrets_are_written_and_never_read_back() {
         "SELECT payload FROM platform.job",
         "INSERT INTO platform.job (kind, payload, run_at) VALUES ('x', '{}', now()) RETURNING id",
     ] {
-        assert!(attempt(&mut conn, sql).await.denied(), "{sql}");
+        let answer = attempt(&mut conn, sql).await;
+        assert!(answer.denied(), "{sql}: {answer:?}");
     }
 }
 
@@ -137,7 +137,6 @@ async fn a_tenant_role_changes_no_row_of_another() {
         let mut tries = vec![
             format!("DELETE FROM {path} {of_others} RETURNING 1"),
             format!("TRUNCATE {path}"),
-            format!("LOCK TABLE {path} IN ACCESS EXCLUSIVE MODE"),
             format!("ALTER TABLE {path} ADD COLUMN mine int"),
         ];
         tries.extend(
@@ -152,11 +151,11 @@ async fn a_tenant_role_changes_no_row_of_another() {
             match attempt(&mut conn, &sql).await {
                 Answer::Rows(rows) => {
                     assert!(rows.is_empty(), "{sql} touched {} rows", rows.len());
-                    assert!(!sql.starts_with("TRUNC") && !sql.starts_with("LOCK"), "{sql}");
+                    assert!(!sql.starts_with("TRUNC"), "{sql}");
                     empty += 1;
                 }
                 Answer::Refused(state, message) => match state.as_str() {
-                    // Views cannot be truncated, locked or altered so; generated columns cannot be set.
+                    // Views cannot be truncated or altered so; generated columns cannot be set.
                     "42501" => denied += 1,
                     "55000" | "42809" if r.kind == "v" => denied += 1,
                     "428C9" => denied += 1,

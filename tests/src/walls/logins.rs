@@ -2,7 +2,7 @@
 
 use sqlx::{Executor, PgConnection};
 
-use super::catalogue::{Answer, attempt, functions};
+use super::catalogue::{Answer, attempt, counted, functions};
 use super::seed::seed;
 use crate::harness::{TestDb, execute};
 
@@ -24,15 +24,26 @@ async fn the_cell_login_reaches_nothing_without_the_prologue() {
 }
 
 #[tokio::test]
-async fn the_cell_login_may_become_a_tenant_and_nobody_else() {
+async fn the_cell_login_may_become_a_tenant_and_nobody_of_weight() {
     let db = TestDb::new().await;
+    let relations = seed(&db).await;
     let mut cell = db.cell().await;
     cell.execute("BEGIN").await.unwrap();
     let it = &db.installation;
-    for role in ["postgres", &it.owner, &it.tenants, &it.platform, &it.radiusd] {
+    for role in ["postgres", &it.owner, &it.platform, &it.radiusd] {
         assert!(
             attempt(&mut cell, &format!("SET LOCAL ROLE \"{role}\"")).await.denied(),
             "{role}"
+        );
+    }
+    // The group of all tenants can be entered, being a tenant's group; it is no tenant, so no row is its own.
+    execute(&mut cell, format!("SET LOCAL ROLE \"{}\"", it.tenants)).await;
+    for r in relations.iter().filter(|r| r.kind != "S") {
+        let seen = counted(&mut cell, &format!("SELECT count(*) FROM {}", r.path())).await;
+        assert!(
+            matches!(seen, None | Some(0)),
+            "the group of tenants sees {seen:?} rows in {}",
+            r.path()
         );
     }
 }
