@@ -57,6 +57,19 @@ impl Checks {
         text
     }
 
+    /// A telephone number: E.164 (`+` and 7 to 15 digits, the first not 0), or 6 to 15 digits as dialled at home. Returns it
+    /// without the blanks, hyphens, dots and brackets that people write into it.
+    pub fn phone(&mut self, text: &str, field: &str) -> String {
+        let phone = compact_phone(text);
+        let all_digits = |digits: &str| digits.bytes().all(|b| b.is_ascii_digit());
+        let plausible = match phone.strip_prefix('+') {
+            Some(digits) => (7..=15).contains(&digits.len()) && !digits.starts_with('0') && all_digits(digits),
+            None => (6..=15).contains(&phone.len()) && all_digits(&phone),
+        };
+        self.ensure(plausible, field, "Must be a telephone number, such as +919845012345.");
+        phone
+    }
+
     /// A password that someone may sign in with: 10 to 200 characters (NIST SP 800-63B asks for 8 at least and no rules of composition).
     pub fn password(&mut self, text: &str, field: &str) {
         self.ensure(
@@ -68,5 +81,45 @@ impl Checks {
 
     pub fn done(self) -> Result<()> {
         if self.0.is_empty() { Ok(()) } else { Err(Error::User(self.0)) }
+    }
+}
+
+/// A telephone number without the blanks, hyphens, dots and brackets that people write into it.
+pub fn compact_phone(text: &str) -> String {
+    text.chars()
+        .filter(|c| !matches!(c, ' ' | '-' | '.' | '(' | ')' | '\u{a0}'))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn phones_are_kept_without_their_blanks() {
+        let phone = |text| {
+            let mut checks = Checks::new();
+            let phone = checks.phone(text, "phone");
+            checks.done().is_ok().then_some(phone)
+        };
+        for (given, kept) in [
+            ("+91 98450-12345", "+919845012345"),
+            ("+254 (712) 345.678", "+254712345678"),
+            ("080 2345 678", "0802345678"),
+            ("100200", "100200"),
+        ] {
+            assert_eq!(phone(given).as_deref(), Some(kept), "{given}");
+        }
+        for bad in [
+            "12345",
+            "+0123456789",
+            "+123456",
+            "1234567890123456",
+            "98450x12345",
+            "++919845012345",
+            "９８４５０１２３４５",
+        ] {
+            assert_eq!(phone(bad), None, "{bad}");
+        }
     }
 }

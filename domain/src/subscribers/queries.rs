@@ -2,7 +2,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::entity::{Subscriber, SubscriberStatus};
-use super::rules::compact_phone;
+use crate::kernel::check::compact_phone;
 use crate::kernel::db::{Sql, TenantTx};
 use crate::kernel::error::{Error, Result};
 use crate::kernel::ids::{PlanId, SubscriberId};

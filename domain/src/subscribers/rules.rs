@@ -19,7 +19,7 @@ impl Particulars {
         Self {
             name: checks.line(&self.name, 120, "name"),
             email: filled(self.email).map(|email| checks.email(&email, "email")),
-            phone: filled(self.phone).map(|phone| checked_phone(&phone, "phone", checks)),
+            phone: filled(self.phone).map(|phone| checks.phone(&phone, "phone")),
             tax_id: filled(self.tax_id).map(|id| checked_tax_id(&id, checks)),
             address: self.address.map(|address| address.checked("address", checks)),
         }
@@ -29,28 +29,6 @@ impl Particulars {
 /// Blank counts as absent.
 fn filled(text: Option<String>) -> Option<String> {
     text.filter(|t| !t.trim().is_empty())
-}
-
-/// A telephone number without the blanks, hyphens, dots and brackets that people write into it.
-pub(super) fn compact_phone(text: &str) -> String {
-    text.chars()
-        .filter(|c| !matches!(c, ' ' | '-' | '.' | '(' | ')' | '\u{a0}'))
-        .collect()
-}
-
-/// E.164 (`+` and 7 to 15 digits, the first not 0), or 6 to 15 digits as dialled at home.
-fn checked_phone(text: &str, field: &str, checks: &mut Checks) -> String {
-    let phone = compact_phone(text);
-    let plausible = match phone.strip_prefix('+') {
-        Some(digits) => (7..=15).contains(&digits.len()) && !digits.starts_with('0') && all_digits(digits),
-        None => (6..=15).contains(&phone.len()) && all_digits(&phone),
-    };
-    checks.ensure(plausible, field, "Must be a telephone number, such as +919845012345.");
-    phone
-}
-
-fn all_digits(text: &str) -> bool {
-    text.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// Its form only; whether it is valid in its country is for billing to say, which knows the tax rules.
@@ -67,35 +45,6 @@ fn checked_tax_id(text: &str, checks: &mut Checks) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn phone(text: &str) -> Option<String> {
-        let mut checks = Checks::new();
-        let phone = checked_phone(text, "phone", &mut checks);
-        checks.done().is_ok().then_some(phone)
-    }
-
-    #[test]
-    fn phones_are_kept_without_their_blanks() {
-        for (given, kept) in [
-            ("+91 98450-12345", "+919845012345"),
-            ("+254 (712) 345.678", "+254712345678"),
-            ("080 2345 678", "0802345678"),
-            ("100200", "100200"),
-        ] {
-            assert_eq!(phone(given).as_deref(), Some(kept), "{given}");
-        }
-        for bad in [
-            "12345",
-            "+0123456789",
-            "+123456",
-            "1234567890123456",
-            "98450x12345",
-            "++919845012345",
-            "９８４５０１２３４５",
-        ] {
-            assert_eq!(phone(bad), None, "{bad}");
-        }
-    }
 
     #[test]
     fn tax_ids_are_written_in_upper_case() {
