@@ -8,6 +8,7 @@ use async_graphql::dataloader::DataLoader;
 use async_graphql::runtime::{TokioSpawner, TokioTimer};
 use tokio::sync::Mutex;
 use trunkline_domain::kernel::db::{Database, PlatformTx, Tenant, TenantDb, TenantTx};
+use trunkline_domain::network::RadiusEndpoint;
 use trunkline_domain::{Actor, Error, Result};
 
 /// Which of our hosts was asked.
@@ -24,12 +25,13 @@ pub struct RequestCtx {
     pub actor: Arc<Actor>,
     /// `scheme://host[:port]` that the caller used, for absolute links.
     pub origin: String,
+    radius: RadiusEndpoint,
     reader: Arc<Reader>,
     loader: DataLoader<Lookup>,
 }
 
 impl RequestCtx {
-    pub fn new(database: Database, host: Host, actor: Actor, origin: String) -> Self {
+    pub fn new(database: Database, host: Host, actor: Actor, origin: String, radius: RadiusEndpoint) -> Self {
         let actor = Arc::new(actor);
         let db = match &host {
             Host::Platform => None,
@@ -47,6 +49,7 @@ impl RequestCtx {
             host,
             actor,
             origin,
+            radius,
             reader,
             loader,
         }
@@ -57,6 +60,11 @@ impl RequestCtx {
             Host::Platform => None,
             Host::Tenant(tenant) => Some(tenant),
         }
+    }
+
+    /// Where routers are told to send RADIUS packets to.
+    pub fn radius(&self) -> &RadiusEndpoint {
+        &self.radius
     }
 
     /// Reads in the request's one read-only transaction.

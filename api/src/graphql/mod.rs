@@ -1,13 +1,16 @@
 //! The GraphQL API. A folder per capability mirrors `domain`; here is what they share.
 
+pub mod branding;
 pub mod ctx;
 pub mod depth;
 pub mod error;
 pub mod ids;
+pub mod network;
 pub mod node;
 pub mod page;
 pub mod plans;
 pub mod scalars;
+pub mod subscribers;
 
 use async_graphql::{EmptySubscription, MergedObject, Schema};
 
@@ -17,10 +20,21 @@ const MAX_DEPTH: usize = 10;
 const MAX_COMPLEXITY: usize = 30_000;
 
 #[derive(MergedObject, Default)]
-pub struct Query(node::NodeQuery, plans::PlansQuery);
+pub struct Query(
+    node::NodeQuery,
+    branding::BrandingQuery,
+    plans::PlansQuery,
+    subscribers::SubscribersQuery,
+    network::NetworkQuery,
+);
 
 #[derive(MergedObject, Default)]
-pub struct Mutation(plans::PlansMutation);
+pub struct Mutation(
+    branding::BrandingMutation,
+    plans::PlansMutation,
+    subscribers::SubscribersMutation,
+    network::NetworkMutation,
+);
 
 pub type ApiSchema = Schema<Query, Mutation, EmptySubscription>;
 

@@ -1,16 +1,20 @@
 use async_graphql::{Context, ID, Interface, Object};
-use trunkline_domain::kernel::ids::{GlobalId, PlanId, kind_of};
+use trunkline_domain::kernel::ids::{GlobalId, NasId, PlanId, SubscriberId, kind_of};
 
 use super::ctx::CtxExt;
 use super::error::ApiResult;
 use super::ids;
-use super::plans::Plan;
+use super::network::{self, Nas};
+use super::plans::{self, Plan};
+use super::subscribers::{self, Subscriber};
 
 /// Anything that has an id.
 #[derive(Interface)]
 #[graphql(field(name = "id", ty = "ID"))]
 pub enum Node {
     Plan(Plan),
+    Subscriber(Subscriber),
+    Nas(Nas),
 }
 
 #[derive(Default)]
@@ -20,13 +24,12 @@ pub struct NodeQuery;
 impl NodeQuery {
     /// Any object by its id; null when there is none that you may see.
     async fn node(&self, ctx: &Context<'_>, id: ID) -> ApiResult<Option<Node>> {
+        let rq = ctx.rq();
         match kind_of(&id) {
-            Some(PlanId::KIND) => Ok(plan(ctx, &id).await?.map(Node::Plan)),
+            Some(PlanId::KIND) => Ok(plans::find(rq, &id).await?.map(Node::Plan)),
+            Some(SubscriberId::KIND) => Ok(subscribers::find(rq, &id).await?.map(Node::Subscriber)),
+            Some(NasId::KIND) => Ok(network::find(rq, &id).await?.map(Node::Nas)),
             _ => ids::query::<PlanId>(&id).map(|_| None),
         }
     }
-}
-
-async fn plan(ctx: &Context<'_>, id: &ID) -> ApiResult<Option<Plan>> {
-    super::plans::find(ctx.rq(), id).await
 }

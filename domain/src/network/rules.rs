@@ -46,13 +46,13 @@ impl Serialize for NasSecret {
 
 /// The address of one machine, in its shortest spelling.
 pub(super) fn checked_address(text: &str, field: &str, checks: &mut Checks) -> String {
-    let address = text.trim().parse().map(|ip: IpAddr| ip.to_canonical());
+    let address = text.trim().parse().ok().map(|ip: IpAddr| ip.to_canonical());
     checks.ensure(
-        address.is_ok_and(is_unicast),
+        address.is_some_and(is_unicast),
         field,
         "Must be the IPv4 or IPv6 address of one machine, such as 100.64.0.1.",
     );
-    address.map_or_else(|_| text.to_owned(), |ip| ip.to_string())
+    address.map_or_else(|| text.to_owned(), |ip| ip.to_string())
 }
 
 fn is_unicast(ip: IpAddr) -> bool {

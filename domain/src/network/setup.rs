@@ -201,7 +201,15 @@ mod tests {
 
     #[test]
     fn mikrotik_is_told_everything() {
-        insta::assert_snapshot!(script(NasVendor::Mikrotik, Some("100.64.0.1"), "198.51.100.10"), @"");
+        insta::assert_snapshot!(script(NasVendor::Mikrotik, Some("100.64.0.1"), "198.51.100.10"), @r#"
+        # RouterOS 7. Replace SECRET by the secret of this router. Behind NAT leave src-address out.
+        /radius add service=ppp,hotspot address=198.51.100.10 authentication-port=1812 accounting-port=1813 secret="SECRET" src-address=100.64.0.1 timeout=3s require-message-auth=yes-for-request-resp comment="trunkline"
+        /radius incoming set accept=yes port=3799
+        :do { /ip firewall filter add chain=input action=accept protocol=udp src-address=198.51.100.10 dst-port=3799 comment="trunkline CoA" place-before=0 } on-error={ /ip firewall filter add chain=input action=accept protocol=udp src-address=198.51.100.10 dst-port=3799 comment="trunkline CoA" }
+        /ppp aaa set use-radius=yes accounting=yes interim-update=10m
+        # Each hotspot's profile, by its name:
+        # /ip hotspot profile set PROFILE use-radius=yes radius-accounting=yes radius-interim-update=received
+        "#);
     }
 
     #[test]

@@ -1,0 +1,7 @@
+mod mutation;
+mod query;
+mod types;
+
+pub use mutation::NetworkMutation;
+pub use query::{NetworkQuery, find};
+pub use types::Nas;

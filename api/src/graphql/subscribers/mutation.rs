@@ -1,0 +1,38 @@
+use async_graphql::{Context, Object};
+use trunkline_domain::subscribers;
+
+use super::types::{SubscriberCreateInput, SubscriberCreatePayload, SubscriberUpdateInput, SubscriberUpdatePayload};
+use crate::graphql::ctx::CtxExt;
+use crate::graphql::error::ApiResult;
+
+#[derive(Default)]
+pub struct SubscribersMutation;
+
+#[Object]
+impl SubscribersMutation {
+    /// Registers a customer and gives it its account number.
+    async fn subscriber_create(&self, ctx: &Context<'_>, input: SubscriberCreateInput) -> ApiResult<SubscriberCreatePayload> {
+        let result = match input.command() {
+            Ok(cmd) => {
+                ctx.rq()
+                    .write(async move |tx| subscribers::create(tx, cmd.clone()).await)
+                    .await
+            }
+            Err(e) => Err(e),
+        };
+        SubscriberCreatePayload::of(result)
+    }
+
+    /// Changes a subscriber; a new payer counts from the next invoice on.
+    async fn subscriber_update(&self, ctx: &Context<'_>, input: SubscriberUpdateInput) -> ApiResult<SubscriberUpdatePayload> {
+        let result = match input.command() {
+            Ok(cmd) => {
+                ctx.rq()
+                    .write(async move |tx| subscribers::update(tx, cmd.clone()).await)
+                    .await
+            }
+            Err(e) => Err(e),
+        };
+        SubscriberUpdatePayload::of(result)
+    }
+}

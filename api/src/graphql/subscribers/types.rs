@@ -1,0 +1,269 @@
+use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object, SimpleObject};
+use trunkline_domain::Result;
+use trunkline_domain::kernel::ids::{PlanId, SubscriberId};
+use trunkline_domain::kernel::patch::Patch;
+use trunkline_domain::subscribers::{
+    self, CreateSubscriber, SubscriberFilter as Filter, SubscriberOrder as Order, UpdateSubscriber,
+};
+
+use crate::graphql::ctx::{CtxExt, lookup};
+use crate::graphql::error::{ApiResult, payload};
+use crate::graphql::ids;
+use crate::graphql::page::connection;
+use crate::graphql::scalars::{DateTime, Uuid, patch};
+
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "subscribers::SubscriberStatus")]
+pub enum SubscriberStatus {
+    Active,
+    Closed,
+}
+
+#[derive(SimpleObject, Clone)]
+pub struct Address {
+    pub line1: String,
+    pub line2: Option<String>,
+    pub city: Option<String>,
+    /// ISO 3166-2 subdivision without the country, e.g. "KA"; decides the place of supply.
+    pub region: Option<String>,
+    pub postal_code: Option<String>,
+    /// ISO 3166-1 alpha-2
+    pub country: String,
+}
+
+impl From<subscribers::Address> for Address {
+    fn from(a: subscribers::Address) -> Self {
+        Self {
+            line1: a.line1,
+            line2: a.line2,
+            city: a.city,
+            region: a.region,
+            postal_code: a.postal_code,
+            country: a.country,
+        }
+    }
+}
+
+#[derive(InputObject)]
+pub struct AddressInput {
+    pub line1: String,
+    pub line2: Option<String>,
+    pub city: Option<String>,
+    /// ISO 3166-2 subdivision without the country, e.g. "KA".
+    pub region: Option<String>,
+    pub postal_code: Option<String>,
+    /// ISO 3166-1 alpha-2
+    pub country: String,
+}
+
+impl From<AddressInput> for subscribers::Address {
+    fn from(a: AddressInput) -> Self {
+        Self {
+            line1: a.line1,
+            line2: a.line2,
+            city: a.city,
+            region: a.region,
+            postal_code: a.postal_code,
+            country: a.country,
+        }
+    }
+}
+
+/// A customer of the ISP.
+#[derive(Clone)]
+pub struct Subscriber(pub subscribers::Subscriber);
+
+impl From<subscribers::Subscriber> for Subscriber {
+    fn from(subscriber: subscribers::Subscriber) -> Self {
+        Self(subscriber)
+    }
+}
+
+// One #[Object] for all capabilities: each adds its resolvers at its place below and keeps its code in its own folder.
+#[Object]
+impl Subscriber {
+    pub async fn id(&self) -> ID {
+        ids::out(self.0.id)
+    }
+
+    /// Human-facing, at most 12 characters with a check digit, unique within the tenant; also the payment reference.
+    async fn account_number(&self) -> &str {
+        &self.0.account_number
+    }
+
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    async fn email(&self) -> Option<&str> {
+        self.0.email.as_deref()
+    }
+
+    async fn phone(&self) -> Option<&str> {
+        self.0.phone.as_deref()
+    }
+
+    async fn tax_id(&self) -> Option<&str> {
+        self.0.tax_id.as_deref()
+    }
+
+    async fn address(&self) -> Option<Address> {
+        self.0.address.clone().map(Address::from)
+    }
+
+    async fn status(&self) -> SubscriberStatus {
+        self.0.status.into()
+    }
+
+    /// Who pays this subscriber's invoices; null = itself.
+    async fn bill_to(&self, ctx: &Context<'_>) -> ApiResult<Option<Self>> {
+        match self.0.bill_to_id {
+            Some(id) => by_id(ctx, id).await,
+            None => Ok(None),
+        }
+    }
+
+    // ── services: `services` ──
+
+    // ── ledger: `balance` ──
+
+    // ── billing: `invoices` ──
+
+    // ── payments: `payments` ──
+
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.0.created_at)
+    }
+
+    /// Pass it as `expectedVersion`.
+    async fn version(&self) -> i32 {
+        self.0.version
+    }
+}
+
+lookup!(SubscriberId => subscribers::Subscriber, subscribers::by_ids, |subscriber| subscriber.id);
+connection!(SubscriberConnection, SubscriberEdge, Subscriber);
+
+/// The subscriber that another object refers to; none where a subscriber's portal login may not see it.
+pub async fn by_id(ctx: &Context<'_>, id: SubscriberId) -> ApiResult<Option<Subscriber>> {
+    Ok(ctx.rq().loader().load_one(id).await?.map(Subscriber))
+}
+
+/// What is absent does not restrict the list.
+#[derive(InputObject, Default)]
+pub struct SubscriberFilter {
+    /// Matches name, account number, phone, e-mail or user name.
+    search: Option<String>,
+    status: Option<SubscriberStatus>,
+    /// With a service of this plan that is not terminated, unless `serviceStatus` asks for those.
+    plan_id: Option<ID>,
+    /// Whether it owes money. Needs the right to read invoices.
+    owing: Option<bool>,
+}
+
+impl SubscriberFilter {
+    pub fn filter(self) -> ApiResult<Filter> {
+        // No plan has the nil id: an id of another kind matches nobody.
+        let plan_id = |id: ID| ids::query(&id).map(|known| known.unwrap_or(PlanId(uuid::Uuid::nil())));
+        Ok(Filter {
+            search: self.search,
+            status: self.status.map(Into::into),
+            plan_id: self.plan_id.map(plan_id).transpose()?,
+            service_status: None,
+            owing: self.owing,
+        })
+    }
+}
+
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "subscribers::SubscriberSort")]
+pub enum SubscriberSort {
+    CreatedAt,
+    Name,
+    AccountNumber,
+}
+
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+pub enum SortDirection {
+    Asc,
+    Desc,
+}
+
+#[derive(InputObject)]
+pub struct SubscriberOrder {
+    by: SubscriberSort,
+    direction: SortDirection,
+}
+
+impl From<SubscriberOrder> for Order {
+    fn from(order: SubscriberOrder) -> Self {
+        Self {
+            by: order.by.into(),
+            descending: order.direction == SortDirection::Desc,
+        }
+    }
+}
+
+#[derive(InputObject)]
+pub struct SubscriberCreateInput {
+    name: String,
+    email: Option<String>,
+    /// E.164, or as dialled in the ISP's country.
+    phone: Option<String>,
+    /// The buyer's own registration, such as a GSTIN.
+    tax_id: Option<String>,
+    address: Option<AddressInput>,
+    /// Who is to pay this subscriber's invoices; a subscriber that pays for itself.
+    bill_to_id: Option<ID>,
+    idempotency_key: Option<Uuid>,
+}
+
+impl SubscriberCreateInput {
+    pub fn command(self) -> Result<CreateSubscriber> {
+        Ok(CreateSubscriber {
+            name: self.name,
+            email: self.email,
+            phone: self.phone,
+            tax_id: self.tax_id,
+            address: self.address.map(Into::into),
+            bill_to_id: self.bill_to_id.map(|id| ids::input(&id, "billToId")).transpose()?,
+            key: self.idempotency_key.map(|key| key.0),
+        })
+    }
+}
+
+#[derive(InputObject)]
+pub struct SubscriberUpdateInput {
+    id: ID,
+    expected_version: i32,
+    name: MaybeUndefined<String>,
+    email: MaybeUndefined<String>,
+    phone: MaybeUndefined<String>,
+    tax_id: MaybeUndefined<String>,
+    /// Replaces the address as a whole.
+    address: MaybeUndefined<AddressInput>,
+    /// Null: it pays for itself again.
+    bill_to_id: MaybeUndefined<ID>,
+}
+
+impl SubscriberUpdateInput {
+    pub fn command(self) -> Result<UpdateSubscriber> {
+        Ok(UpdateSubscriber {
+            id: ids::input(&self.id, "id")?,
+            expected_version: self.expected_version,
+            name: patch(self.name, |v| v),
+            email: patch(self.email, |v| v),
+            phone: patch(self.phone, |v| v),
+            tax_id: patch(self.tax_id, |v| v),
+            address: patch(self.address, Into::into),
+            bill_to_id: match self.bill_to_id {
+                MaybeUndefined::Undefined => Patch::Keep,
+                MaybeUndefined::Null => Patch::Clear,
+                MaybeUndefined::Value(id) => Patch::Set(ids::input(&id, "billToId")?),
+            },
+        })
+    }
+}
+
+payload!(SubscriberCreatePayload { subscriber: Subscriber });
+payload!(SubscriberUpdatePayload { subscriber: Subscriber });
