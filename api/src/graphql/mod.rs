@@ -1,5 +1,6 @@
 //! The GraphQL API. A folder per capability mirrors `domain`; here is what they share.
 
+pub mod billing;
 pub mod branding;
 pub mod ctx;
 pub mod depth;
@@ -26,6 +27,7 @@ pub struct Query(
     plans::PlansQuery,
     subscribers::SubscribersQuery,
     network::NetworkQuery,
+    billing::BillingQuery,
 );
 
 #[derive(MergedObject, Default)]
@@ -34,6 +36,7 @@ pub struct Mutation(
     plans::PlansMutation,
     subscribers::SubscribersMutation,
     network::NetworkMutation,
+    billing::BillingMutation,
 );
 
 pub type ApiSchema = Schema<Query, Mutation, EmptySubscription>;

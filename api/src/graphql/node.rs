@@ -1,6 +1,7 @@
 use async_graphql::{Context, ID, Interface, Object};
-use trunkline_domain::kernel::ids::{GlobalId, NasId, PlanId, SubscriberId, kind_of};
+use trunkline_domain::kernel::ids::{GlobalId, InvoiceId, NasId, PlanId, SubscriberId, kind_of};
 
+use super::billing::{self, Invoice};
 use super::ctx::CtxExt;
 use super::error::ApiResult;
 use super::ids;
@@ -15,6 +16,7 @@ pub enum Node {
     Plan(Plan),
     Subscriber(Subscriber),
     Nas(Nas),
+    Invoice(Invoice),
 }
 
 #[derive(Default)]
@@ -29,6 +31,7 @@ impl NodeQuery {
             Some(PlanId::KIND) => Ok(plans::find(rq, &id).await?.map(Node::Plan)),
             Some(SubscriberId::KIND) => Ok(subscribers::find(rq, &id).await?.map(Node::Subscriber)),
             Some(NasId::KIND) => Ok(network::find(rq, &id).await?.map(Node::Nas)),
+            Some(InvoiceId::KIND) => Ok(billing::find(rq, &id).await?.map(Node::Invoice)),
             _ => ids::query::<PlanId>(&id).map(|_| None),
         }
     }

@@ -12,6 +12,7 @@ use crate::kernel::Permission;
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::money::RoundingMode;
+use crate::tenants::template::Template;
 
 #[derive(FromQueryResult)]
 struct Row {
@@ -100,7 +101,8 @@ pub async fn tax_rules(tx: &TenantTx) -> Result<TaxRuleSet> {
 }
 
 /// Takes over a template's billing part, when the ISP is made.
-pub async fn adopt(tx: &TenantTx, pack: &BillingPack) -> Result<()> {
+pub async fn adopt(tx: &TenantTx, template: &Template) -> Result<()> {
+    let pack = BillingPack::from_template(template).map_err(Error::internal)?;
     let s = &pack.settings;
     let days = |n: u32| i32::try_from(n).map_err(Error::internal);
     tx.sql(

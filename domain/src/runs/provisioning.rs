@@ -9,7 +9,7 @@ use crate::kernel::ids::StaffId;
 use crate::plans::{BillIn, CreatePlan, PaymentMode, PlanKind, Terms};
 use crate::tenants::template::{Template, TemplateBillIn, TemplatePaymentMode, TemplatePlan, TemplatePlanKind};
 use crate::tenants::{New, OpenTenant, Opening, TenantDetails};
-use crate::{identity, plans, tenants};
+use crate::{billing, identity, plans, tenants};
 
 /// The role of an ISP's first staff member, which every template has.
 const OWNER: &str = "owner";
@@ -35,6 +35,7 @@ pub async fn tenant_create(database: &Database, actor: &Arc<Actor>, cmd: OpenTen
             };
             identity::insert_staff(&tx, StaffId::new(), staff).await?;
             branding(&tx).await?;
+            billing::adopt(&tx, &template).await?;
             starter_plans(&tx, &template).await?;
             tx.commit().await?;
             tenant.id()

@@ -6,10 +6,11 @@ use trunkline_domain::subscribers::{
     self, CreateSubscriber, SubscriberFilter as Filter, SubscriberOrder as Order, UpdateSubscriber,
 };
 
+use crate::graphql::billing::{self, InvoiceConnection};
 use crate::graphql::ctx::{CtxExt, lookup};
 use crate::graphql::error::{ApiResult, payload};
 use crate::graphql::ids;
-use crate::graphql::page::connection;
+use crate::graphql::page::{self, connection};
 use crate::graphql::scalars::{DateTime, Uuid, patch};
 
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
@@ -127,7 +128,11 @@ impl Subscriber {
 
     // ── ledger: `balance` ──
 
-    // ── billing: `invoices` ──
+    /// The invoices that it pays, newest first.
+    #[graphql(complexity = "page::cost(first, child_complexity)")]
+    async fn invoices(&self, ctx: &Context<'_>, first: i32, after: Option<String>) -> ApiResult<Option<InvoiceConnection>> {
+        billing::invoices_of(ctx, self.0.id, first, after).await.map(Some)
+    }
 
     // ── payments: `payments` ──
 

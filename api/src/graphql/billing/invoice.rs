@@ -1,0 +1,332 @@
+use std::collections::HashMap;
+
+use async_graphql::dataloader::Loader;
+use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
+use trunkline_domain::Error;
+use trunkline_domain::billing::{self, InvoiceTax};
+use trunkline_domain::kernel::ids::{InvoiceId, SubscriberId};
+use trunkline_domain::kernel::money;
+
+use crate::graphql::ctx::{CtxExt, Lookup, lookup};
+use crate::graphql::error::{ApiError, ApiResult};
+use crate::graphql::ids;
+use crate::graphql::page::connection;
+use crate::graphql::plans::Plan;
+use crate::graphql::scalars::{Date, DateTime, Decimal, Json, Money};
+use crate::graphql::subscribers::Subscriber;
+
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "billing::InvoiceStatus")]
+pub enum InvoiceStatus {
+    Draft,
+    Issued,
+    PartiallyPaid,
+    Paid,
+    Credited,
+    Void,
+}
+
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "billing::InvoiceLineKind")]
+pub enum InvoiceLineKind {
+    Period,
+    OneTime,
+    Deposit,
+    Adjustment,
+    LateFee,
+}
+
+/// What a subscriber is asked to pay. Once issued it never changes, but for what is paid and credited on it.
+#[derive(Clone)]
+pub struct Invoice(pub billing::Invoice);
+
+impl From<billing::Invoice> for Invoice {
+    fn from(invoice: billing::Invoice) -> Self {
+        Self(invoice)
+    }
+}
+
+impl Invoice {
+    fn money(&self, amount: rust_decimal::Decimal) -> ApiResult<Money> {
+        Ok(self.0.money(amount)?.into())
+    }
+}
+
+#[Object]
+impl Invoice {
+    pub async fn id(&self) -> ID {
+        ids::out(self.0.id)
+    }
+
+    /// Gapless within its series; null while DRAFT.
+    async fn number(&self) -> Option<&str> {
+        self.0.number.as_deref()
+    }
+
+    async fn status(&self) -> InvoiceStatus {
+        self.0.status.into()
+    }
+
+    /// Something is due on it, since before today.
+    async fn overdue(&self) -> bool {
+        self.0.overdue
+    }
+
+    /// Who pays it.
+    async fn subscriber(&self, ctx: &Context<'_>) -> ApiResult<Subscriber> {
+        subscriber(ctx, self.0.subscriber_id).await
+    }
+
+    async fn issued_on(&self) -> Option<Date> {
+        self.0.issued_on.map(Date)
+    }
+
+    async fn due_on(&self) -> Option<Date> {
+        self.0.due_on.map(Date)
+    }
+
+    async fn lines(&self, ctx: &Context<'_>) -> ApiResult<Vec<InvoiceLine>> {
+        let lines = ctx.rq().loader().load_one(LinesOf(self.0.id)).await?;
+        Ok(lines.unwrap_or_default().into_iter().map(InvoiceLine).collect())
+    }
+
+    /// Summed over the lines, by name and rate.
+    async fn taxes(&self, ctx: &Context<'_>) -> ApiResult<Vec<TaxAmount>> {
+        let taxes = ctx.rq().loader().load_one(TaxesOf(self.0.id)).await?.unwrap_or_default();
+        let sums = billing::sum_taxes(&taxes)?;
+        Ok(sums.into_iter().map(Into::into).collect())
+    }
+
+    /// Before tax, after discounts.
+    async fn subtotal(&self) -> ApiResult<Money> {
+        self.money(self.0.subtotal)
+    }
+
+    async fn discount(&self) -> ApiResult<Money> {
+        self.money(self.0.discount)
+    }
+
+    async fn tax_total(&self) -> ApiResult<Money> {
+        self.money(self.0.tax_total)
+    }
+
+    /// Rounding of the whole invoice, and what a tax-inclusive price leaves over.
+    async fn rounding(&self) -> ApiResult<Money> {
+        self.money(self.0.rounding)
+    }
+
+    /// subtotal + taxTotal + rounding
+    async fn total(&self) -> ApiResult<Money> {
+        self.money(self.0.total)
+    }
+
+    async fn amount_paid(&self) -> ApiResult<Money> {
+        self.money(self.0.amount_paid)
+    }
+
+    /// By credit notes against it and by credit in hand.
+    async fn amount_credited(&self) -> ApiResult<Money> {
+        self.money(self.0.amount_credited)
+    }
+
+    /// total − amountPaid − amountCredited
+    async fn amount_due(&self) -> ApiResult<Money> {
+        self.money(self.0.amount_due)
+    }
+}
+
+connection!(InvoiceConnection, InvoiceEdge, Invoice);
+lookup!(InvoiceId => billing::Invoice, billing::by_ids, |invoice| invoice.id);
+
+/// What an invoice charges for one thing.
+#[derive(Clone)]
+pub struct InvoiceLine(pub billing::InvoiceLine);
+
+impl InvoiceLine {
+    fn money(&self, amount: rust_decimal::Decimal) -> ApiResult<Money> {
+        Ok(self.exact(amount)?.into())
+    }
+
+    fn exact(&self, amount: rust_decimal::Decimal) -> ApiResult<money::Money> {
+        let currency = self.0.currency.parse().map_err(Error::internal)?;
+        Ok(money::Money::new(amount, currency).map_err(Error::internal)?)
+    }
+}
+
+#[Object]
+impl InvoiceLine {
+    async fn id(&self) -> ID {
+        ids::out(self.0.id)
+    }
+
+    async fn kind(&self) -> InvoiceLineKind {
+        self.0.kind.into()
+    }
+
+    async fn description(&self) -> &str {
+        &self.0.description
+    }
+
+    /// The subscriber that it is for; another than the invoice's when that one pays for it.
+    async fn subscriber(&self, ctx: &Context<'_>) -> ApiResult<Subscriber> {
+        subscriber(ctx, self.0.subscriber_id).await
+    }
+
+    /// The plan that it charges for; null for a line that is not of a service.
+    async fn plan(&self, ctx: &Context<'_>) -> ApiResult<Option<Plan>> {
+        let Some(id) = self.0.plan_id else { return Ok(None) };
+        Ok(ctx.rq().loader().load_one(id).await?.map(Plan))
+    }
+
+    async fn quantity(&self) -> Decimal {
+        Decimal(self.0.quantity.normalize())
+    }
+
+    /// For reading; `amount` counts.
+    async fn unit_price(&self) -> Decimal {
+        // At the currency's scale, or finer where it was priced so.
+        let price = self.exact(self.0.unit_price).map(money::Money::amount);
+        Decimal(price.unwrap_or(self.0.unit_price.normalize()))
+    }
+
+    async fn discount(&self) -> ApiResult<Money> {
+        self.money(self.0.discount)
+    }
+
+    /// Tax excluded, after discount, in the currency's minor unit.
+    async fn amount(&self) -> ApiResult<Money> {
+        self.money(self.0.amount)
+    }
+
+    async fn tax_code(&self) -> Option<&str> {
+        self.0.tax_code.as_deref()
+    }
+
+    async fn taxes(&self, ctx: &Context<'_>) -> ApiResult<Vec<TaxAmount>> {
+        let taxes = ctx
+            .rq()
+            .loader()
+            .load_one(TaxesOf(self.0.invoice_id))
+            .await?
+            .unwrap_or_default();
+        let own = taxes.iter().filter(|tax| tax.line_id == Some(self.0.id));
+        own.map(|tax| Ok(tax.amount()?.into())).collect()
+    }
+
+    /// The charged period's begin, inclusive.
+    async fn period_starts_at(&self) -> Option<DateTime> {
+        self.0.period_starts_at.map(DateTime)
+    }
+
+    /// … and its end, exclusive.
+    async fn period_ends_at(&self) -> Option<DateTime> {
+        self.0.period_ends_at.map(DateTime)
+    }
+
+    /// How the amount came about: plan version, days, rate, tax rule, rounding steps.
+    async fn explanation(&self) -> Json {
+        Json(self.0.explanation.clone())
+    }
+}
+
+/// An amount of one tax.
+#[derive(SimpleObject)]
+pub struct TaxAmount {
+    /// CGST, SGST, IGST, VAT, EXCISE, …
+    name: String,
+    /// Percent, e.g. "9".
+    rate: Decimal,
+    base: Money,
+    amount: Money,
+}
+
+impl From<billing::rules::TaxAmount> for TaxAmount {
+    fn from(tax: billing::rules::TaxAmount) -> Self {
+        Self {
+            name: tax.name,
+            rate: Decimal(tax.rate),
+            base: tax.base.into(),
+            amount: tax.amount.into(),
+        }
+    }
+}
+
+/// Both ends inclusive; at most 800 days.
+#[derive(InputObject)]
+pub struct DateRange {
+    pub from: Date,
+    pub to: Date,
+}
+
+#[derive(InputObject)]
+pub struct InvoiceFilter {
+    status: Option<InvoiceStatus>,
+    /// Something is due on it, since before today.
+    overdue: Option<bool>,
+    /// Who pays it.
+    subscriber_id: Option<ID>,
+    /// When it was issued.
+    issued: Option<DateRange>,
+}
+
+impl InvoiceFilter {
+    /// None: it names a subscriber by an id of another kind, whose invoices nobody has.
+    pub fn domain(self) -> ApiResult<Option<billing::InvoiceFilter>> {
+        let subscriber_id = match self.subscriber_id {
+            None => None,
+            Some(id) => match ids::query::<SubscriberId>(&id)? {
+                None => return Ok(None),
+                known => known,
+            },
+        };
+        Ok(Some(billing::InvoiceFilter {
+            status: self.status.map(Into::into),
+            overdue: self.overdue,
+            subscriber_id,
+            issued: self.issued.map(|range| (range.from.0, range.to.0)),
+        }))
+    }
+}
+
+async fn subscriber(ctx: &Context<'_>, id: SubscriberId) -> ApiResult<Subscriber> {
+    let found = ctx.rq().loader().load_one(id).await?;
+    Ok(found.map(Subscriber).ok_or(Error::Forbidden)?)
+}
+
+/// The lines of an invoice, in their order.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LinesOf(InvoiceId);
+
+/// The taxes of an invoice's lines.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TaxesOf(InvoiceId);
+
+impl Loader<LinesOf> for Lookup {
+    type Value = Vec<billing::InvoiceLine>;
+    type Error = ApiError;
+
+    async fn load(&self, keys: &[LinesOf]) -> Result<HashMap<LinesOf, Self::Value>, ApiError> {
+        let invoices: Vec<InvoiceId> = keys.iter().map(|key| key.0).collect();
+        let lines = self.0.read(async move |tx| billing::lines_of(tx, &invoices).await).await?;
+        let mut by_invoice: HashMap<LinesOf, Self::Value> = HashMap::new();
+        for line in lines {
+            by_invoice.entry(LinesOf(line.invoice_id)).or_default().push(line);
+        }
+        Ok(by_invoice)
+    }
+}
+
+impl Loader<TaxesOf> for Lookup {
+    type Value = Vec<InvoiceTax>;
+    type Error = ApiError;
+
+    async fn load(&self, keys: &[TaxesOf]) -> Result<HashMap<TaxesOf, Self::Value>, ApiError> {
+        let invoices: Vec<InvoiceId> = keys.iter().map(|key| key.0).collect();
+        let taxes = self.0.read(async move |tx| billing::taxes_of(tx, &invoices).await).await?;
+        let mut by_invoice: HashMap<TaxesOf, Self::Value> = HashMap::new();
+        for tax in taxes {
+            by_invoice.entry(TaxesOf(tax.invoice_id)).or_default().push(tax);
+        }
+        Ok(by_invoice)
+    }
+}

@@ -1,0 +1,83 @@
+use async_graphql::{Context, ID, InputObject, Object};
+use trunkline_domain::Result;
+use trunkline_domain::billing::{self, AddTaxRegistration, IssueInvoice, ManualLine};
+
+use super::invoice::Invoice;
+use super::settings::{TaxRegistrationAddInput, TaxRegistrationAddPayload};
+use crate::graphql::ctx::CtxExt;
+use crate::graphql::error::{ApiResult, payload};
+use crate::graphql::ids;
+use crate::graphql::scalars::{Date, Decimal, Uuid};
+
+#[derive(Default)]
+pub struct BillingMutation;
+
+#[Object]
+impl BillingMutation {
+    /// Adds a registration with a tax authority; the next document counts it.
+    async fn tax_registration_add(
+        &self,
+        ctx: &Context<'_>,
+        input: TaxRegistrationAddInput,
+    ) -> ApiResult<TaxRegistrationAddPayload> {
+        let cmd = AddTaxRegistration::from(input);
+        let result = ctx
+            .rq()
+            .write(async move |tx| billing::tax_registration_add(tx, cmd.clone()).await)
+            .await;
+        TaxRegistrationAddPayload::of(result)
+    }
+
+    /// Issues an invoice over anything that is not a period of a service. It goes to whoever pays for the subscriber, and
+    /// takes what it can of credit in hand.
+    async fn invoice_issue(&self, ctx: &Context<'_>, input: InvoiceIssueInput) -> ApiResult<InvoiceIssuePayload> {
+        let result = match input.command() {
+            Ok(cmd) => {
+                ctx.rq()
+                    .write(async move |tx| billing::issue_manual(tx, cmd.clone()).await)
+                    .await
+            }
+            Err(e) => Err(e),
+        };
+        InvoiceIssuePayload::of(result)
+    }
+}
+
+#[derive(InputObject)]
+pub struct InvoiceLineInput {
+    description: String,
+    #[graphql(default_with = "Decimal(rust_decimal::Decimal::ONE)")]
+    quantity: Decimal,
+    /// Tax excluded.
+    unit_price: Decimal,
+    /// HSN/SAC or the local equivalent; null = internet access.
+    tax_code: Option<String>,
+}
+
+#[derive(InputObject)]
+pub struct InvoiceIssueInput {
+    subscriber_id: ID,
+    lines: Vec<InvoiceLineInput>,
+    /// Default: `BillingSettings.dueDays` from today.
+    due_on: Option<Date>,
+    idempotency_key: Uuid,
+}
+
+impl InvoiceIssueInput {
+    fn command(self) -> Result<IssueInvoice> {
+        let line = |line: InvoiceLineInput| ManualLine {
+            description: line.description,
+            quantity: line.quantity.0,
+            unit_price: line.unit_price.0,
+            tax_code: line.tax_code,
+        };
+        Ok(IssueInvoice {
+            subscriber_id: ids::input(&self.subscriber_id, "subscriberId")?,
+            lines: self.lines.into_iter().map(line).collect(),
+            due_on: self.due_on.map(|day| day.0),
+            idempotency_key: self.idempotency_key.0,
+        })
+    }
+}
+
+payload!(InvoiceIssuePayload { invoice: Invoice });

@@ -1,0 +1,219 @@
+use async_graphql::{Enum, ID, InputObject, Object};
+use trunkline_domain::billing::{self, AddTaxRegistration, rules};
+use trunkline_domain::kernel::money;
+
+use crate::graphql::error::payload;
+use crate::graphql::ids;
+use crate::graphql::scalars::Decimal;
+
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "rules::AnchorKind")]
+pub enum BillingAnchor {
+    /// From each service's own start.
+    Anniversary,
+    /// All services on one day of the month; the first period is prorated.
+    Calendar,
+}
+
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "rules::ActivationPolicy")]
+pub enum ActivationPolicy {
+    OnCreate,
+    OnPayment,
+}
+
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "rules::PrepaidRenewal")]
+pub enum PrepaidRenewal {
+    /// Invoiced on its day, credit in hand consumed, the rest due.
+    Invoice,
+    /// Renewed only when credit in hand covers it; else it expires.
+    WhenCovered,
+}
+
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "rules::SuspensionCredit")]
+pub enum SuspensionCredit {
+    None,
+    CreditDays,
+    ShiftPeriod,
+}
+
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "rules::TerminationCredit")]
+pub enum TerminationCredit {
+    None,
+    UnusedDays,
+}
+
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "rules::PlanChangeDocument")]
+pub enum PlanChangeDocument {
+    CreditNoteAndInvoice,
+    /// One invoice or credit note over the difference.
+    Difference,
+}
+
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "rules::TaxLevel")]
+pub enum TaxLevel {
+    Line,
+    Invoice,
+}
+
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "money::RoundingMode")]
+pub enum RoundingMode {
+    HalfUp,
+    HalfEven,
+}
+
+/// How this ISP bills. The template sets it; changes count from the next document or period on.
+pub struct BillingSettings(pub billing::Settings);
+
+#[Object]
+impl BillingSettings {
+    async fn anchor(&self) -> BillingAnchor {
+        self.0.settings.anchor.into()
+    }
+
+    /// 1 to 28; with CALENDAR, the day on which periods begin.
+    async fn calendar_day(&self) -> i32 {
+        u8::from(self.0.settings.calendar_day).into()
+    }
+
+    async fn activation(&self) -> ActivationPolicy {
+        self.0.settings.activation.into()
+    }
+
+    async fn prepaid_renewal(&self) -> PrepaidRenewal {
+        self.0.settings.prepaid_renewal.into()
+    }
+
+    /// Renewals are invoiced that many days before the period begins.
+    async fn renewal_lead_days(&self) -> i32 {
+        days(self.0.settings.renewal_lead_days)
+    }
+
+    /// Days from issue to due, postpaid.
+    async fn due_days(&self) -> i32 {
+        days(self.0.settings.due_days)
+    }
+
+    /// Days of service after the due date (postpaid) or the end of the paid period (prepaid). Then SUSPENDED, and not
+    /// renewed until paid.
+    async fn grace_days(&self) -> i32 {
+        days(self.0.settings.grace_days)
+    }
+
+    /// Days in SUSPENDED after which the service is terminated; null = never.
+    async fn terminate_after_days(&self) -> Option<i32> {
+        self.0.settings.terminate_after_days.map(days)
+    }
+
+    async fn late_fee(&self) -> Option<Decimal> {
+        self.0.settings.late_fee.map(Decimal)
+    }
+
+    /// What becomes of the days spent suspended.
+    async fn suspension_credit(&self) -> SuspensionCredit {
+        self.0.settings.suspension_credit.into()
+    }
+
+    async fn termination_credit(&self) -> TerminationCredit {
+        self.0.settings.termination_credit.into()
+    }
+
+    async fn plan_change_document(&self) -> PlanChangeDocument {
+        self.0.settings.plan_change_document.into()
+    }
+
+    async fn tax_level(&self) -> TaxLevel {
+        self.0.settings.tax_level.into()
+    }
+
+    async fn rounding_mode(&self) -> RoundingMode {
+        self.0.settings.rounding_mode.into()
+    }
+
+    /// Invoice totals are rounded to a multiple of this, e.g. "1"; null = no rounding.
+    async fn round_invoice_to(&self) -> Option<Decimal> {
+        self.0.settings.round_invoice_to.map(Decimal)
+    }
+
+    /// Of {FY} (26-27), {YYYY}, {REG} (the registration's short code, required once there are two) and {SEQ:n}; e.g.
+    /// "INV/{FY}/{SEQ:6}".
+    async fn invoice_number_pattern(&self) -> String {
+        self.0.settings.invoice_number_pattern.to_string()
+    }
+
+    async fn credit_note_number_pattern(&self) -> String {
+        self.0.settings.credit_note_number_pattern.to_string()
+    }
+
+    /// Month in which numbering starts anew, 1 to 12.
+    async fn fiscal_year_start_month(&self) -> i32 {
+        u8::from(self.0.settings.fiscal_year_start_month).into()
+    }
+
+    async fn version(&self) -> i32 {
+        self.0.version
+    }
+}
+
+fn days(n: u32) -> i32 {
+    i32::try_from(n).unwrap_or(i32::MAX)
+}
+
+/// A registration of this ISP with a tax authority; in India one per state.
+pub struct TaxRegistration(pub billing::TaxRegistration);
+
+impl From<billing::TaxRegistration> for TaxRegistration {
+    fn from(registration: billing::TaxRegistration) -> Self {
+        Self(registration)
+    }
+}
+
+#[Object]
+impl TaxRegistration {
+    async fn id(&self) -> ID {
+        ids::out(self.0.id)
+    }
+
+    /// ISO 3166-1 alpha-2.
+    async fn country(&self) -> &str {
+        &self.0.country
+    }
+
+    /// ISO 3166-2 subdivision without the country, e.g. "KA".
+    async fn region(&self) -> Option<&str> {
+        self.0.region.as_deref()
+    }
+
+    async fn tax_id(&self) -> &str {
+        &self.0.tax_id
+    }
+}
+
+#[derive(InputObject)]
+pub struct TaxRegistrationAddInput {
+    /// ISO 3166-1 alpha-2; the ISP's own.
+    country: String,
+    /// ISO 3166-2 subdivision without the country; default: the one that the tax id names.
+    region: Option<String>,
+    tax_id: String,
+}
+
+impl From<TaxRegistrationAddInput> for AddTaxRegistration {
+    fn from(input: TaxRegistrationAddInput) -> Self {
+        Self {
+            country: input.country,
+            region: input.region,
+            tax_id: input.tax_id,
+        }
+    }
+}
+
+payload!(TaxRegistrationAddPayload {
+    registration: TaxRegistration
+});
