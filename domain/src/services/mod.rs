@@ -1,1 +1,19 @@
-//! What a subscriber has: a plan, a user name, a state. Owns `service`.
+//! Services: a plan that a subscriber has, from its start to its end, and whether it is on.
+//!
+//! Owns `service`. Invariants: only the transitions of [`ServiceState::may_become`] happen; each change counts `version` up
+//! by one; a user name belongs to one service that is not terminated, whatever its case. When a service is charged and when
+//! its paid time is over is for `runs` to say, which knows the invoices; here it is written down.
+
+mod create;
+pub mod entity;
+mod events;
+mod queries;
+mod rules;
+mod save;
+
+pub use create::{CreateService, check_start, create};
+pub use entity::{Service, ServiceState, ServiceStatus, Suspension, SuspensionCause};
+pub use events::{ServiceActivated, ServiceResumed, ServiceSuspended};
+pub use queries::{ServiceKey, by_ids, count_for_subscriber, due, expired_of, find, for_subscriber, get, lock};
+pub use rules::{check_network_password, check_reason};
+pub use save::{save, touch};

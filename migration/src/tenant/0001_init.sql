@@ -105,8 +105,16 @@ CREATE TABLE service (
     anchor_at            timestamptz,
     period_starts_at     timestamptz,
     period_ends_at       timestamptz,
+    -- Up to where its time has been charged; the next charge begins here.
+    billed_until         timestamptz,
+    -- The plan's version by which the last of it was charged; the service's own when that period begins.
+    billed_version_id    uuid REFERENCES plan_version,
     paid_until           timestamptz,
+    -- From here on nobody logs in, whether a job has run or not; NULL: no end in sight.
+    access_until         timestamptz,
     next_billing_on      date,
+    -- PENDING until its first invoice is paid.
+    awaits_payment       boolean NOT NULL DEFAULT false,
     created_at           timestamptz NOT NULL,
     version              integer NOT NULL DEFAULT 1,
     CHECK ((status = 'SUSPENDED') = (suspension_cause IS NOT NULL)),
@@ -115,7 +123,10 @@ CREATE TABLE service (
 CREATE UNIQUE INDEX service_username ON service (lower(username)) WHERE status <> 'TERMINATED';
 CREATE INDEX service_subscriber ON service (subscriber_id, id);
 CREATE INDEX service_plan ON service (plan_id);
-CREATE INDEX service_due ON service (next_billing_on) WHERE status IN ('PENDING', 'ACTIVE', 'GRACE');
+CREATE INDEX service_due ON service (next_billing_on) WHERE status IN ('ACTIVE', 'GRACE', 'SUSPENDED');
+CREATE INDEX service_expiring ON service (access_until) WHERE status IN ('ACTIVE', 'GRACE');
+CREATE INDEX service_paid ON service (paid_until) WHERE status = 'ACTIVE';
+CREATE INDEX service_starting ON service (started_on) WHERE status = 'PENDING';
 
 CREATE TABLE billing_settings (
     only_row                   boolean PRIMARY KEY DEFAULT true CHECK (only_row),

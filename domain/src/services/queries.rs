@@ -1,0 +1,128 @@
+use chrono::{DateTime, NaiveDate, Utc};
+
+use super::entity::Service;
+use crate::kernel::db::TenantTx;
+use crate::kernel::error::{Error, Result};
+use crate::kernel::ids::{ServiceId, SubscriberId};
+use crate::kernel::page::{Page, PageRequest};
+use crate::kernel::{Actor, Permission};
+
+/// Services are listed in the order of their creation, which that of their ids is.
+pub type ServiceKey = ServiceId;
+
+macro_rules! select {
+    ($tail:literal) => {
+        concat!(
+            "SELECT s.id, s.subscriber_id, s.plan_id, s.plan_version_id, s.status, s.suspension_cause, s.suspension_since,
+                 s.suspension_reason, s.username, s.installation_address, s.started_on, s.anchor_at, s.period_starts_at,
+                 s.period_ends_at, s.billed_until, s.billed_version_id, s.paid_until, s.access_until, s.next_billing_on, s.awaits_payment,
+                 s.created_at, s.version FROM service s ",
+            $tail
+        )
+    };
+}
+
+/// A service that the actor may see, or none. A subscriber sees its own.
+pub async fn find(tx: &TenantTx, id: ServiceId) -> Result<Option<Service>> {
+    let own = only_own(tx)?;
+    tx.sql(select!("WHERE s.id = $1 AND ($2::uuid IS NULL OR s.subscriber_id = $2)"))
+        .bind(id)
+        .bind(own)
+        .optional()
+        .await
+}
+
+/// A service that must exist; for use cases that hold its id.
+pub async fn get(tx: &TenantTx, id: ServiceId) -> Result<Service> {
+    tx.sql(select!("WHERE s.id = $1"))
+        .bind(id)
+        .optional()
+        .await?
+        .ok_or_else(|| Error::not_found("id"))
+}
+
+/// For loaders, which follow references from what the actor was allowed to read: those of the services that exist. A
+/// subscriber follows them to its own and to those it pays for.
+pub async fn by_ids(tx: &TenantTx, ids: &[ServiceId]) -> Result<Vec<Service>> {
+    let own = only_own(tx)?;
+    tx.sql(select!(
+        "WHERE s.id = ANY($1) AND ($2::uuid IS NULL OR s.subscriber_id IN (
+             SELECT p.id FROM subscriber p WHERE p.id = $2 OR p.bill_to_id = $2))"
+    ))
+    .bind(ServiceId::array(ids))
+    .bind(own)
+    .all()
+    .await
+}
+
+/// A page of a subscriber's services, oldest first.
+pub async fn for_subscriber(tx: &TenantTx, subscriber: SubscriberId, page: PageRequest<ServiceKey>) -> Result<Page<Service>> {
+    tx.require_for(Permission::ServiceRead, subscriber)?;
+    let rows = tx
+        .sql(select!(
+            "WHERE s.subscriber_id = $1 AND ($2::uuid IS NULL OR s.id > $2) ORDER BY s.id LIMIT $3"
+        ))
+        .bind(subscriber)
+        .bind(page.after)
+        .bind(page.limit() as i64)
+        .all()
+        .await?;
+    Ok(Page::from_rows(&page, rows))
+}
+
+pub async fn count_for_subscriber(tx: &TenantTx, subscriber: SubscriberId) -> Result<i64> {
+    tx.require_for(Permission::ServiceRead, subscriber)?;
+    let count = tx
+        .sql("SELECT count(*) FROM service WHERE subscriber_id = $1")
+        .bind(subscriber);
+    Ok(count.scalar().await?.unwrap_or(0))
+}
+
+/// Holds a service until the transaction ends; lock its subscriber first.
+pub async fn lock(tx: &TenantTx, id: ServiceId) -> Result<Option<Service>> {
+    tx.sql(select!("WHERE s.id = $1 FOR NO KEY UPDATE")).bind(id).optional().await
+}
+
+/// Services whose own dates ask for something by now: to begin, to be charged, to expire or to enter another period. At
+/// most `limit`, those after `after` in the order of their ids.
+pub async fn due(
+    tx: &TenantTx,
+    today: NaiveDate,
+    now: DateTime<Utc>,
+    after: Option<ServiceId>,
+    limit: i64,
+) -> Result<Vec<ServiceId>> {
+    tx.sql(
+        "SELECT id FROM (
+             SELECT id FROM service WHERE status = 'PENDING' AND started_on <= $1 AND anchor_at IS NOT NULL AND NOT awaits_payment
+             UNION SELECT id FROM service WHERE status IN ('ACTIVE', 'GRACE', 'SUSPENDED') AND next_billing_on <= $1
+             UNION SELECT id FROM service WHERE status IN ('ACTIVE', 'GRACE') AND access_until <= $2
+             UNION SELECT id FROM service WHERE status = 'ACTIVE' AND paid_until <= $2
+             UNION SELECT id FROM service WHERE status IN ('ACTIVE', 'GRACE') AND period_ends_at <= $2 AND billed_until > period_ends_at
+         ) AS one WHERE ($3::uuid IS NULL OR id > $3) ORDER BY id LIMIT $4",
+    )
+    .bind(today)
+    .bind(now)
+    .bind(after)
+    .bind(limit)
+    .scalars()
+    .await
+}
+
+/// A subscriber's services that are off because their paid time is over.
+pub async fn expired_of(tx: &TenantTx, subscriber: SubscriberId) -> Result<Vec<ServiceId>> {
+    tx.sql(
+        "SELECT id FROM service WHERE subscriber_id = $1 AND status = 'SUSPENDED' AND suspension_cause = 'EXPIRED' ORDER BY id",
+    )
+    .bind(subscriber)
+    .scalars()
+    .await
+}
+
+/// Whose services alone the actor may see; None: everyone's.
+fn only_own(tx: &TenantTx) -> Result<Option<SubscriberId>> {
+    match tx.actor() {
+        Actor::Subscriber { id, .. } => Ok(Some(*id)),
+        _ => tx.require(Permission::ServiceRead).map(|()| None),
+    }
+}
