@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::FromQueryResult;
@@ -8,7 +8,7 @@ use crate::kernel::Permission;
 use crate::kernel::calendar::Zone;
 use crate::kernel::db::{Sql, TenantTx};
 use crate::kernel::error::{Error, ErrorCode, Result};
-use crate::kernel::ids::{NasId, RadiusSessionId, ServiceId};
+use crate::kernel::ids::{NasId, RadiusSessionId, ServiceId, SubscriberId};
 use crate::kernel::page::{Page, PageRequest};
 
 /// A session as a router reported it: open, or finished. Directions are the subscriber's.
@@ -173,15 +173,20 @@ pub async fn find_session(tx: &TenantTx, id: RadiusSessionId) -> Result<Option<R
     .await
 }
 
-/// Those of the services that have an open session. The caller sees to it that the actor may know.
-pub async fn online(tx: &TenantTx, services: &[ServiceId]) -> Result<HashSet<ServiceId>> {
-    let ids: Vec<ServiceId> = tx
+/// Whether the services have an open session. Services of which the actor may not know are left out.
+pub async fn online(tx: &TenantTx, services: &[(ServiceId, SubscriberId)]) -> Result<HashMap<ServiceId, bool>> {
+    let may_know = |(_, subscriber): &&(ServiceId, SubscriberId)| tx.require_for(Permission::SessionRead, *subscriber).is_ok();
+    let asked: Vec<ServiceId> = services.iter().filter(may_know).map(|(service, _)| *service).collect();
+    let online: Vec<ServiceId> = tx
         .sql("SELECT DISTINCT service_id FROM radius.session WHERE tenant_id = $1 AND service_id = ANY($2) AND acctstoptime IS NULL")
         .bind(tx.tenant().number())
-        .bind(ServiceId::array(services))
+        .bind(ServiceId::array(&asked))
         .scalars()
         .await?;
-    Ok(ids.into_iter().collect())
+    Ok(asked
+        .into_iter()
+        .map(|service| (service, online.contains(&service)))
+        .collect())
 }
 
 #[cfg(test)]
