@@ -53,6 +53,14 @@ pub async fn issue(tx: &TenantTx, new: NewInvoice) -> Result<Invoice> {
     queries::get(tx, new.id).await
 }
 
+/// Whether the payer's credit in hand would settle it whole. Nothing is written, and no number taken.
+pub async fn covered_by_credit(tx: &TenantTx, new: &NewInvoice) -> Result<bool> {
+    let (subscriber, payer) = lock_payer(tx, new.subscriber_id).await?;
+    let settings = setup::settings(tx).await?.settings;
+    let (_, computed) = compute(tx, new, &subscriber, &settings).await?;
+    Ok(ledger::credit_in_hand(tx, payer).await?.amount() >= computed.totals.total.amount())
+}
+
 /// What is known of the invoice once it is computed.
 struct Draft<'a> {
     id: InvoiceId,

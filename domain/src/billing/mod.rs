@@ -9,6 +9,7 @@
 //! Owns `billing_settings`, `tax_rule_set`, `tax_registration`, `number_series`, `invoice`, `invoice_line`, `invoice_tax`,
 //! `coverage` and `credit_application`.
 
+mod coverage;
 mod credit;
 pub mod entity;
 pub mod events;
@@ -22,9 +23,10 @@ mod registrations;
 pub mod rules;
 mod setup;
 
+pub use coverage::{Covered, covered, first_invoice_of, move_coverage, owing_services};
 pub use credit::undo_credit;
 pub use entity::{Invoice, InvoiceLine, InvoiceLineKind, InvoiceStatus, InvoiceTax, Settings, TaxRegistration, sum_taxes};
-pub use issue::{NewInvoice, issue};
+pub use issue::{NewInvoice, covered_by_credit, issue};
 pub use lines::{NewLine, OneTimeCharge, ServiceCharge};
 pub use manual::{IssueInvoice, ManualLine, issue_manual};
 pub use payment::{apply_payment, open_invoices, unapply_payment};

@@ -1,7 +1,19 @@
-//! Work that crosses capabilities: opening an ISP, activation, renewal, settlement.
+//! Work that crosses capabilities: an ISP is opened; a service begins, is renewed, expires, is paid for, is switched off and
+//! on. Here services meet invoices, and RADIUS hears of every change in the transaction that makes it.
 
+mod access;
+mod activation;
+mod charge;
 mod directors;
+mod held;
 mod provisioning;
+pub mod renewal;
+mod settle;
+pub mod settlement;
+mod standing;
 
+pub use access::{ResumeService, SetServicePassword, SuspendService, service_password_set, service_resume, service_suspend};
+pub use activation::{ActivateService, ServiceOrder, service_activate, service_create};
+pub use charge::RefreshService;
 pub use directors::{CreateDirector, director_create};
 pub use provisioning::tenant_create;

@@ -1,0 +1,148 @@
+use chrono::{DateTime, Utc};
+
+use super::charge::RefreshService;
+use super::standing::{Charged, Facts, Standing};
+use crate::billing;
+use crate::billing::rules::{BillingSettings, Schedule};
+use crate::kernel::calendar::{Interval, IntervalUnit, Period, Zone};
+use crate::kernel::db::TenantTx;
+use crate::kernel::error::{Error, Result};
+use crate::kernel::ids::ServiceId;
+use crate::plans::{self, Plan};
+use crate::radius;
+use crate::services::{self, Service, ServiceState, Suspension, SuspensionCause};
+use crate::subscribers;
+
+/// A service in hand: locked, with what decides on it. Changes are made to `service` and written by [`Self::keep`].
+pub(super) struct Held {
+    before: Service,
+    /// The version that RADIUS has heard of.
+    told: i32,
+    pub service: Service,
+    /// In the version that the service has.
+    pub plan: Plan,
+    pub settings: BillingSettings,
+}
+
+impl Held {
+    /// Locks the subscriber, whoever pays for it, and the service, in this order.
+    pub async fn lock(tx: &TenantTx, id: ServiceId) -> Result<Option<Self>> {
+        // Whose it is never changes.
+        let Ok(service) = services::get(tx, id).await else {
+            return Ok(None);
+        };
+        let subscriber = subscribers::lock(tx, service.subscriber_id).await?;
+        if let Some(payer) = subscriber.and_then(|s| s.bill_to_id) {
+            subscribers::lock(tx, payer).await?;
+        }
+        let Some(service) = services::lock(tx, id).await? else {
+            return Ok(None);
+        };
+        let plan = plans::version(tx, service.plan_version_id).await?;
+        Self::of(tx, service, plan).await.map(Some)
+    }
+
+    /// A service that the caller holds already.
+    pub async fn of(tx: &TenantTx, service: Service, plan: Plan) -> Result<Self> {
+        Ok(Self {
+            before: service.clone(),
+            told: service.version,
+            service,
+            plan,
+            settings: billing::settings(tx).await?.settings,
+        })
+    }
+
+    /// Writes what was changed and tells RADIUS; `password` only when it is new.
+    pub async fn keep(self, tx: &TenantTx, password: Option<&str>) -> Result<Service> {
+        let ends_at = self.service.access_until.filter(|end| Some(*end) != self.before.access_until);
+        let service = services::save(tx, &self.before, self.service).await?;
+        if service.version != self.told || password.is_some() {
+            radius::sync(tx, &service, &self.plan, password).await?;
+        }
+        // Days end with the daily run; a pass of some hours ends at its own instant.
+        if let (Some(at), IntervalUnit::Hour) = (ends_at, self.plan.period_unit) {
+            let refresh = RefreshService {
+                service_id: service.id,
+                at,
+            };
+            tx.enqueue(&refresh, at).await?;
+        }
+        Ok(service)
+    }
+
+    /// Writes what was changed so far, where the state passes through one that later modules are to hear of.
+    pub async fn checkpoint(&mut self, tx: &TenantTx) -> Result<()> {
+        self.before = services::save(tx, &self.before, self.service.clone()).await?;
+        self.service = self.before.clone();
+        Ok(())
+    }
+
+    /// Whether it is written down as pending.
+    pub fn was_pending(&self) -> bool {
+        self.before.state == ServiceState::Pending
+    }
+
+    pub fn zone(&self, tx: &TenantTx) -> Zone {
+        Zone::from(tx.tenant().timezone())
+    }
+
+    /// The service's periods, counted from `start`.
+    pub fn schedule_from(&self, tx: &TenantTx, start: DateTime<Utc>) -> Result<Schedule> {
+        let count = u32::try_from(self.plan.period_count).map_err(Error::internal)?;
+        let interval = Interval::new(self.plan.period_unit, count).map_err(Error::internal)?;
+        Ok(Schedule::new(start, interval, self.settings.billing_anchor(), self.zone(tx)))
+    }
+
+    pub fn schedule(&self, tx: &TenantTx) -> Result<Schedule> {
+        let anchor = (self.service.anchor_at).ok_or_else(|| Error::internal(format!("{} has not begun", self.service.id)))?;
+        self.schedule_from(tx, anchor)
+    }
+
+    pub async fn facts(&self, tx: &TenantTx) -> Result<Facts> {
+        let covered = billing::covered(tx, self.service.id).await?;
+        let charged = (covered.into_iter())
+            .map(|c| {
+                Ok(Charged {
+                    period: Period::new(c.starts_at, c.ends_at)?,
+                    paid: c.paid,
+                    due_on: c.due_on,
+                })
+            })
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|e: crate::kernel::calendar::CalendarError| Error::internal(e))?;
+        Ok(Facts {
+            mode: self.plan.payment_mode,
+            unit: self.plan.period_unit,
+            grace_days: self.settings.grace_days,
+            awaits_payment: self.service.awaits_payment,
+            zone: self.zone(tx),
+            charged,
+        })
+    }
+
+    /// Brings paid time, access and, for a service that has begun, its state in line with the facts. What staff or the
+    /// subscriber switched off stays off unless `lift`.
+    pub fn apply(&mut self, facts: &Facts, now: DateTime<Utc>, lift: bool) {
+        self.service.paid_until = facts.paid_until();
+        self.service.access_until = facts.access_until();
+        let stays = match &self.service.state {
+            ServiceState::Pending | ServiceState::Terminated => true,
+            ServiceState::Suspended(s) => matches!(s.cause, SuspensionCause::Staff | SuspensionCause::Subscriber) && !lift,
+            ServiceState::Active | ServiceState::Grace => false,
+        };
+        if stays {
+            return;
+        }
+        match facts.standing(now) {
+            Standing::Good => self.service.state = ServiceState::Active,
+            Standing::Grace => self.service.state = ServiceState::Grace,
+            Standing::Blocked(cause) if self.service.state.cause() == Some(cause) => {}
+            Standing::Blocked(cause) => self.suspend(cause, None, now),
+        }
+    }
+
+    pub fn suspend(&mut self, cause: SuspensionCause, reason: Option<String>, since: DateTime<Utc>) {
+        self.service.state = ServiceState::Suspended(Suspension { cause, since, reason });
+    }
+}

@@ -1,0 +1,126 @@
+//! The daily run of one ISP: services begin on their day, are charged for their next period, run out, or are blocked for
+//! what they owe. Each service has a transaction of its own, so that one that fails holds nobody up.
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+
+use super::charge::RefreshService;
+use super::held::Held;
+use super::settle::refresh;
+use super::standing::Standing;
+use crate::billing;
+use crate::kernel::db::{TenantDb, TenantTx};
+use crate::kernel::error::{Error, Result};
+use crate::kernel::event::Job;
+use crate::kernel::ids::ServiceId;
+use crate::plans::{self, BillIn};
+use crate::services;
+
+/// Asks for the daily run of a date on the ISP's calendar.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RenewDue {
+    pub date: NaiveDate,
+}
+
+impl Job for RenewDue {
+    const KIND: &'static str = "billing.renew";
+
+    fn dedup_key(&self) -> Option<String> {
+        Some(self.date.to_string())
+    }
+}
+
+/// What a run did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    pub considered: u32,
+    pub invoices: u32,
+    /// Services that could not be brought up to date, and why; the others were.
+    pub failures: Vec<(ServiceId, String)>,
+}
+
+const BATCH: i64 = 500;
+
+/// Does all that is due by `date`, which is not later than today. Running it again changes nothing.
+pub async fn run(db: &TenantDb, date: NaiveDate) -> Result<Summary> {
+    let mut summary = Summary::default();
+    let mut after = None;
+    loop {
+        let due = db
+            .read(async move |tx| services::due(tx, date.min(tx.today()), tx.now(), after, BATCH).await)
+            .await?;
+        after = due.last().copied();
+        visit(db, due, date, &mut summary).await?;
+        if after.is_none() {
+            break;
+        }
+    }
+    loop {
+        let owing = db
+            .read(async move |tx| billing::owing_services(tx, date.min(tx.today()), after, BATCH).await)
+            .await?;
+        after = owing.last().copied();
+        visit(db, owing, date, &mut summary).await?;
+        if after.is_none() {
+            return Ok(summary);
+        }
+    }
+}
+
+async fn visit(db: &TenantDb, services: Vec<ServiceId>, date: NaiveDate, summary: &mut Summary) -> Result<()> {
+    for id in services {
+        summary.considered += 1;
+        match db.write(async move |tx| renew(tx, id, date.min(tx.today())).await).await {
+            Ok(invoices) => summary.invoices += invoices,
+            // Nothing is wrong with the service: the run is repeated as a whole.
+            Err(e @ Error::Unavailable(_)) => return Err(e),
+            Err(e) => {
+                tracing::warn!(tenant = db.tenant().slug(), service = %id, error = %e, "a service could not be renewed");
+                summary.failures.push((id, e.to_string()));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Brings one service up to the date; answers how many invoices that took.
+async fn renew(tx: &TenantTx, id: ServiceId, date: NaiveDate) -> Result<u32> {
+    let Some(mut held) = Held::lock(tx, id).await? else {
+        return Ok(0);
+    };
+    held.start_if_due(tx.now());
+    let mut invoices = 0;
+    while held.service.next_billing_on.is_some_and(|on| on <= date) && held.charge_next(tx).await? {
+        invoices += 1;
+    }
+    held.enter_period(tx).await?;
+    held.settle(tx, false).await?;
+    held.keep(tx, None).await?;
+    Ok(invoices)
+}
+
+impl Held {
+    /// Charges what is due next, as of the day on which it fell due: a run that comes late charges what it would have
+    /// charged in time, and not what a service used that would have been off by then.
+    async fn charge_next(&mut self, tx: &TenantTx) -> Result<bool> {
+        if self.plan.bill_in == BillIn::Arrears {
+            self.charge_in_arrears(tx).await?;
+            return Ok(true);
+        }
+        let Some(on) = self.service.next_billing_on.filter(|_| self.service.state.is_on()) else {
+            return Ok(false);
+        };
+        let as_of = self.zone(tx).start_of_day(on);
+        if let Standing::Blocked(_) = self.facts(tx).await?.standing(as_of) {
+            return Ok(false);
+        }
+        let plan = plans::get(tx, self.service.plan_id).await?;
+        let only_if_covered = self.renews_when_covered();
+        Ok(self.charge_in_advance(tx, &plan, only_if_covered).await?.is_some())
+    }
+}
+
+/// Looks at one service again; see [`RefreshService`].
+pub async fn refresh_service(db: &TenantDb, job: RefreshService) -> Result<()> {
+    db.write(async move |tx| refresh(tx, job.service_id).await).await
+}

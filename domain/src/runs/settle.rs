@@ -1,0 +1,81 @@
+use chrono::{DateTime, Utc};
+
+use super::held::Held;
+use super::standing::{Facts, Standing, moved_to};
+use crate::billing;
+use crate::kernel::calendar::Period;
+use crate::kernel::db::TenantTx;
+use crate::kernel::error::{Error, Result};
+use crate::kernel::ids::ServiceId;
+use crate::services::{ServiceState, SuspensionCause};
+
+/// Brings a service in line with what has been charged and paid by now. It may be asked for at any time and as often as one
+/// likes: it looks at the present alone.
+pub(super) async fn refresh(tx: &TenantTx, id: ServiceId) -> Result<()> {
+    let Some(mut held) = Held::lock(tx, id).await? else {
+        return Ok(());
+    };
+    held.settle(tx, false).await?;
+    let expired = held.service.state.cause() == Some(SuspensionCause::Expired);
+    if expired && !held.service.awaits_payment && !held.facts(tx).await?.owes() && held.begin_again(tx).await?.is_some() {
+        held.settle(tx, false).await?;
+    }
+    held.keep(tx, None).await?;
+    Ok(())
+}
+
+impl Held {
+    /// The state that follows from the facts. `lift`: also where staff or the subscriber had switched the service off.
+    pub async fn settle(&mut self, tx: &TenantTx, lift: bool) -> Result<()> {
+        let mut facts = self.facts(tx).await?;
+        if self.service.awaits_payment && self.begin_if_paid(tx, &facts).await? {
+            facts = self.facts(tx).await?;
+        }
+        self.start_if_due(tx.now());
+        let starts = self.was_pending() && self.service.state.is_on();
+        if starts && facts.standing(tx.now()) != Standing::Good {
+            // Whatever it becomes now, it was on first.
+            self.checkpoint(tx).await?;
+        }
+        self.apply(&facts, tx.now(), lift);
+        self.stop_charging();
+        self.resume_charging(tx).await
+    }
+
+    /// A service whose day has come, and which waits for no payment, begins.
+    pub fn start_if_due(&mut self, now: DateTime<Utc>) {
+        let due = self.service.anchor_at.is_some_and(|start| start <= now);
+        if due && self.service.state == ServiceState::Pending && !self.service.awaits_payment {
+            self.service.state = ServiceState::Active;
+        }
+    }
+
+    /// What was to begin with its payment begins, if that is there: where it was charged, or today if that is later.
+    async fn begin_if_paid(&mut self, tx: &TenantTx, facts: &Facts) -> Result<bool> {
+        let Some(first) = facts.charged.last().filter(|c| c.paid) else {
+            return Ok(false);
+        };
+        self.service.awaits_payment = false;
+        let (zone, anchor) = (self.zone(tx), self.settings.billing_anchor());
+        // Checked before, so that counting from another start cannot fail.
+        let schedule = self.schedule(tx)?;
+        let from = |start| self.schedule_from(tx, start).unwrap_or(schedule);
+        let to = moved_to(first.period, tx.now(), self.plan.period_unit, anchor, from, zone).map_err(Error::internal)?;
+        if to != first.period {
+            billing::move_coverage(tx, self.service.id, first.period, to).await?;
+            self.use_from(tx, to);
+        }
+        Ok(true)
+    }
+
+    fn use_from(&mut self, tx: &TenantTx, period: Period) {
+        if self.service.state == ServiceState::Pending {
+            self.service.started_on = Some(self.zone(tx).local_date(period.start()));
+        }
+        self.service.anchor_at = Some(period.start());
+        self.service.period_starts_at = Some(period.start());
+        self.service.period_ends_at = Some(period.end());
+        self.service.billed_until = Some(period.end());
+        self.service.next_billing_on = Some(self.advance_billing_on(tx, period.end()));
+    }
+}

@@ -1,0 +1,31 @@
+//! What invoices and payments do to services: handlers of events. Each looks at the present alone, so that they may come
+//! late, twice and in any order.
+
+use std::collections::BTreeSet;
+
+use super::settle::refresh;
+use crate::billing::events::{InvoicePaid, InvoiceReopened};
+use crate::billing::lines_of;
+use crate::kernel::db::TenantTx;
+use crate::kernel::error::Result;
+use crate::kernel::ids::{InvoiceId, ServiceId};
+
+/// Services whose time is now paid begin, go on, or come back.
+pub async fn invoice_paid(tx: &TenantTx, event: InvoicePaid) -> Result<()> {
+    refresh_services_of(tx, event.invoice_id).await
+}
+
+/// What had been paid is owed again: time that was paid for may be over.
+pub async fn invoice_reopened(tx: &TenantTx, event: InvoiceReopened) -> Result<()> {
+    refresh_services_of(tx, event.invoice_id).await
+}
+
+async fn refresh_services_of(tx: &TenantTx, invoice: InvoiceId) -> Result<()> {
+    let lines = lines_of(tx, &[invoice]).await?;
+    // In the order of their ids, as every transaction that holds several.
+    let services: BTreeSet<ServiceId> = lines.into_iter().filter_map(|l| l.service_id).collect();
+    for service in services {
+        refresh(tx, service).await?;
+    }
+    Ok(())
+}

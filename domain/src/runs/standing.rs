@@ -1,0 +1,196 @@
+//! Whether a service may be used, given what has been charged and paid. Pure; decided from the present alone, so that
+//! events may come in any order and any number of times.
+
+use chrono::{DateTime, Days, NaiveDate, Utc};
+
+use crate::billing::rules::{BillingAnchor, DayShare, PeriodError, Schedule};
+use crate::kernel::calendar::{IntervalUnit, Period, Zone};
+use crate::plans::PaymentMode;
+use crate::services::SuspensionCause;
+
+/// Time of a service that an invoice charges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Charged {
+    pub period: Period,
+    /// Nothing is due on the invoice.
+    pub paid: bool,
+    pub due_on: NaiveDate,
+}
+
+/// All that the standing of a service depends on.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    pub mode: PaymentMode,
+    pub unit: IntervalUnit,
+    pub grace_days: u32,
+    /// It begins, or begins again, when it is paid for and not before.
+    pub awaits_payment: bool,
+    pub zone: Zone,
+    /// In the order of their time.
+    pub charged: Vec<Charged>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    Good,
+    /// Unpaid, but still to be served.
+    Grace,
+    Blocked(SuspensionCause),
+}
+
+/// Until when a service is in which standing, money staying as it is. `Blocked` from `ends_at` on; None: never.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Terms {
+    good_until: DateTime<Utc>,
+    ends_at: DateTime<Utc>,
+}
+
+impl Facts {
+    /// Prepaid: the end of what is paid.
+    pub fn paid_until(&self) -> Option<DateTime<Utc>> {
+        match self.mode {
+            PaymentMode::Prepaid => self.charged.iter().filter(|c| c.paid).map(|c| c.period.end()).max(),
+            PaymentMode::Postpaid => None,
+        }
+    }
+
+    /// Whether something of what was charged is unpaid.
+    pub fn owes(&self) -> bool {
+        self.charged.iter().any(|c| !c.paid)
+    }
+
+    /// From when on RADIUS lets nobody in, whether or not a job says so meanwhile. Only prepaid time ends by itself: a
+    /// postpaid subscriber who has paid must not be off because a worker is.
+    pub fn access_until(&self) -> Option<DateTime<Utc>> {
+        match self.mode {
+            PaymentMode::Prepaid => self.terms().map(|t| t.ends_at),
+            PaymentMode::Postpaid => None,
+        }
+    }
+
+    pub fn standing(&self, at: DateTime<Utc>) -> Standing {
+        let cause = match self.mode {
+            PaymentMode::Prepaid => SuspensionCause::Expired,
+            PaymentMode::Postpaid => SuspensionCause::Arrears,
+        };
+        match self.terms() {
+            Some(terms) if at < terms.good_until => Standing::Good,
+            Some(terms) if at < terms.ends_at => Standing::Grace,
+            Some(_) => Standing::Blocked(cause),
+            // Nothing is charged yet: postpaid is served on credit, prepaid has no time.
+            None if self.mode == PaymentMode::Postpaid => Standing::Good,
+            None => Standing::Blocked(cause),
+        }
+    }
+
+    fn terms(&self) -> Option<Terms> {
+        match self.mode {
+            PaymentMode::Prepaid => self.prepaid_terms(),
+            PaymentMode::Postpaid => {
+                let due = self.charged.iter().filter(|c| !c.paid).map(|c| c.due_on).min()?;
+                Some(self.after_due(due))
+            }
+        }
+    }
+
+    /// The end of the paid time and the days of grace after it. A charge that nothing paid leads up to, such as the first
+    /// one, counts from its due date instead.
+    fn prepaid_terms(&self) -> Option<Terms> {
+        let paid_until = self.paid_until();
+        let next = self.charged.iter().find(|c| !c.paid && Some(c.period.start()) >= paid_until);
+        let fresh = next.filter(|c| Some(c.period.start()) > paid_until);
+        match (fresh, paid_until) {
+            (Some(first), _) if self.awaits_payment => Some(Terms {
+                good_until: first.period.start(),
+                ends_at: first.period.start(),
+            }),
+            (Some(first), _) if self.unit == IntervalUnit::Hour => Some(Terms {
+                good_until: first.period.end(),
+                ends_at: first.period.end(),
+            }),
+            (Some(first), _) => Some(self.after_due(first.due_on)),
+            // A pass of some hours ends with its hours: days of grace would be worth many times the pass.
+            (None, Some(end)) if self.unit == IntervalUnit::Hour => Some(Terms {
+                good_until: end,
+                ends_at: end,
+            }),
+            (None, Some(end)) => Some(Terms {
+                good_until: end,
+                ends_at: self.start_of(self.zone.local_date(end), self.grace_days).max(end),
+            }),
+            (None, None) => None,
+        }
+    }
+
+    /// The due date is the first of the days of grace (golden IN-09: due on the 5th, five days, off from the 10th at
+    /// midnight); on the day itself nothing is overdue.
+    fn after_due(&self, due: NaiveDate) -> Terms {
+        Terms {
+            good_until: self.start_of(due, 1),
+            ends_at: self.start_of(due, self.grace_days.max(1)),
+        }
+    }
+
+    fn start_of(&self, day: NaiveDate, later: u32) -> DateTime<Utc> {
+        let day = day.checked_add_days(Days::new(u64::from(later))).unwrap_or(NaiveDate::MAX);
+        self.zone.start_of_day(day)
+    }
+}
+
+/// Time to be charged, and which share of the plan's price it is; None: all of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Charge {
+    pub period: Period,
+    pub share: Option<DayShare>,
+}
+
+/// What comes next for a service charged up to `from`: the rest of the period that `from` lies in, which is all of it
+/// unless the periods were moved.
+pub fn charge_from(schedule: &Schedule, from: DateTime<Utc>, zone: Zone) -> Result<Charge, PeriodError> {
+    let full = schedule.containing(from)?.ok_or(PeriodError::OutsidePeriod)?;
+    if full.period.start() == from {
+        return Ok(Charge {
+            period: full.period,
+            share: full.days,
+        });
+    }
+    let rest = Period::new(from, full.period.end())?;
+    let share = match full.days {
+        Some(_) => Some(full.share_of(rest, zone)?),
+        None => None,
+    };
+    Ok(Charge { period: rest, share })
+}
+
+/// Where a first period lies that was charged as `charged` and is paid at `paid_at`: there, or as much later as it was
+/// paid later. Whole days move by days, hours by the instant.
+pub fn moved_to(
+    charged: Period,
+    paid_at: DateTime<Utc>,
+    unit: IntervalUnit,
+    anchor: BillingAnchor,
+    schedule_from: impl Fn(DateTime<Utc>) -> Schedule,
+    zone: Zone,
+) -> Result<Period, PeriodError> {
+    let start = match unit {
+        IntervalUnit::Hour => paid_at,
+        _ => zone.start_of_day(zone.local_date(paid_at)),
+    };
+    if start <= charged.start() {
+        return Ok(charged);
+    }
+    match (anchor, unit) {
+        // A stub charged by its days keeps their number; the next charge ends where the calendar wants it.
+        (BillingAnchor::Calendar(_), IntervalUnit::Month | IntervalUnit::Year) => {
+            let days = u64::try_from(zone.days_in(charged)).map_err(|_| PeriodError::OutsidePeriod)?;
+            let first = zone.local_date(start);
+            let until = first.checked_add_days(Days::new(days)).ok_or(PeriodError::OutsidePeriod)?;
+            Ok(Period::of_days(zone, first, until)?)
+        }
+        _ => Ok(schedule_from(start).period(0)?.period),
+    }
+}
+
+#[cfg(test)]
+#[path = "standing_tests.rs"]
+mod tests;

@@ -1,0 +1,306 @@
+use chrono::TimeDelta;
+use proptest::prelude::*;
+
+use super::*;
+use crate::kernel::calendar::Interval;
+
+fn zone() -> Zone {
+    "Asia/Kolkata".parse().unwrap()
+}
+
+fn day(text: &str) -> NaiveDate {
+    text.parse().unwrap()
+}
+
+/// Midnight of that day.
+fn at(text: &str) -> DateTime<Utc> {
+    zone().start_of_day(day(text))
+}
+
+fn charged(from: &str, until: &str, paid: bool, due_on: &str) -> Charged {
+    Charged {
+        period: Period::of_days(zone(), day(from), day(until)).unwrap(),
+        paid,
+        due_on: day(due_on),
+    }
+}
+
+fn facts(mode: PaymentMode, grace_days: u32, charged: Vec<Charged>) -> Facts {
+    Facts {
+        mode,
+        unit: IntervalUnit::Month,
+        grace_days,
+        awaits_payment: false,
+        zone: zone(),
+        charged,
+    }
+}
+
+const EXPIRED: Standing = Standing::Blocked(SuspensionCause::Expired);
+const ARREARS: Standing = Standing::Blocked(SuspensionCause::Arrears);
+
+/// The standing at the start of each of these days.
+fn course(facts: &Facts, days: &[&str]) -> Vec<Standing> {
+    days.iter().map(|d| facts.standing(at(d))).collect()
+}
+
+/// Golden IN-09: renewal due on 5 May, five days of grace, off from 10 May at midnight, on again when paid.
+#[test]
+fn an_unpaid_renewal_has_five_days_of_grace() {
+    let mut facts = facts(
+        PaymentMode::Prepaid,
+        5,
+        vec![
+            charged("2026-04-05", "2026-05-05", true, "2026-04-05"),
+            charged("2026-05-05", "2026-06-05", false, "2026-05-05"),
+        ],
+    );
+    let days = ["2026-05-04", "2026-05-05", "2026-05-09", "2026-05-10", "2026-05-16"];
+    assert_eq!(
+        course(&facts, &days),
+        [Standing::Good, Standing::Grace, Standing::Grace, EXPIRED, EXPIRED]
+    );
+    assert_eq!(facts.access_until(), Some(at("2026-05-10")));
+    assert_eq!(facts.standing(at("2026-05-10") - TimeDelta::seconds(1)), Standing::Grace);
+    facts.charged[1].paid = true;
+    assert_eq!(facts.standing(at("2026-05-16")), Standing::Good);
+    assert_eq!(facts.paid_until(), Some(at("2026-06-05")));
+}
+
+#[test]
+fn a_first_invoice_counts_from_its_due_date() {
+    let first = |grace| {
+        facts(
+            PaymentMode::Prepaid,
+            grace,
+            vec![charged("2026-04-01", "2026-05-01", false, "2026-04-01")],
+        )
+    };
+    let days = ["2026-04-01", "2026-04-02", "2026-04-03", "2026-04-04"];
+    assert_eq!(
+        course(&first(3), &days),
+        [Standing::Good, Standing::Grace, Standing::Grace, EXPIRED]
+    );
+    // Without grace the due date itself is served: it can still be paid on that day.
+    assert_eq!(course(&first(0), &days[..2]), [Standing::Good, EXPIRED]);
+    assert_eq!(first(3).paid_until(), None);
+}
+
+#[test]
+fn what_awaits_payment_is_not_served_before() {
+    let mut facts = facts(
+        PaymentMode::Prepaid,
+        3,
+        vec![charged("2026-04-01", "2026-05-01", false, "2026-04-01")],
+    );
+    facts.awaits_payment = true;
+    assert_eq!(facts.standing(at("2026-04-01")), EXPIRED);
+}
+
+#[test]
+fn a_pass_of_one_hour_ends_with_its_hour() {
+    let start = at("2026-04-01") + TimeDelta::hours(10);
+    let end = start + TimeDelta::hours(1);
+    for paid in [true, false] {
+        let facts = Facts {
+            unit: IntervalUnit::Hour,
+            ..facts(
+                PaymentMode::Prepaid,
+                3,
+                vec![Charged {
+                    period: Period::new(start, end).unwrap(),
+                    paid,
+                    due_on: day("2026-04-01"),
+                }],
+            )
+        };
+        assert_eq!(facts.standing(end - TimeDelta::seconds(1)), Standing::Good);
+        assert_eq!(facts.standing(end), EXPIRED);
+        assert_eq!(facts.access_until(), Some(end));
+    }
+}
+
+#[test]
+fn postpaid_is_off_after_due_date_and_grace_and_radius_alone_never_ends_it() {
+    let mut facts = facts(
+        PaymentMode::Postpaid,
+        3,
+        vec![
+            charged("2026-03-01", "2026-04-01", true, "2026-03-16"),
+            charged("2026-04-01", "2026-05-01", false, "2026-04-16"),
+            charged("2026-05-01", "2026-06-01", false, "2026-05-16"),
+        ],
+    );
+    let days = ["2026-04-16", "2026-04-17", "2026-04-18", "2026-04-19", "2026-06-30"];
+    assert_eq!(
+        course(&facts, &days),
+        [Standing::Good, Standing::Grace, Standing::Grace, ARREARS, ARREARS]
+    );
+    assert_eq!((facts.access_until(), facts.paid_until()), (None, None));
+    facts.charged[1].paid = true;
+    assert_eq!(facts.standing(at("2026-05-16")), Standing::Good);
+    assert_eq!(facts.standing(at("2026-05-19")), ARREARS);
+    facts.charged.clear();
+    assert_eq!(facts.standing(at("2026-05-19")), Standing::Good);
+}
+
+/// A period after a gap, in which the service was off, begins a new count.
+#[test]
+fn a_new_beginning_counts_from_its_own_due_date() {
+    let facts = facts(
+        PaymentMode::Prepaid,
+        3,
+        vec![
+            charged("2026-04-05", "2026-05-05", true, "2026-04-05"),
+            charged("2026-06-20", "2026-07-20", false, "2026-06-20"),
+        ],
+    );
+    assert_eq!(
+        course(&facts, &["2026-06-20", "2026-06-22", "2026-06-23"]),
+        [Standing::Good, Standing::Grace, EXPIRED]
+    );
+}
+
+fn schedule(start: DateTime<Utc>, anchor: BillingAnchor) -> Schedule {
+    Schedule::new(start, Interval::new(IntervalUnit::Month, 1).unwrap(), anchor, zone())
+}
+
+fn first_of_month() -> BillingAnchor {
+    BillingAnchor::Calendar(1.try_into().unwrap())
+}
+
+/// Golden IN-06: from 10 February 2028 to the calendar's 1 March, 20 of 29 days; then whole months.
+#[test]
+fn the_first_charge_of_a_calendar_is_a_stub() {
+    let schedule = schedule(at("2028-02-10"), first_of_month());
+    let first = charge_from(&schedule, at("2028-02-10"), zone()).unwrap();
+    assert_eq!(first.share, Some(DayShare::new(20, 29).unwrap()));
+    assert_eq!(first.period.end(), at("2028-03-01"));
+    let second = charge_from(&schedule, first.period.end(), zone()).unwrap();
+    assert!(second.share.unwrap().is_whole());
+    assert_eq!(second.period.end(), at("2028-04-01"));
+}
+
+/// Golden IN-10: from 31 December, charge by charge, each from the original anchor.
+#[test]
+fn charges_follow_the_original_anchor() {
+    let schedule = schedule(at("2027-12-31"), BillingAnchor::Anniversary);
+    let mut from = at("2027-12-31");
+    let mut starts = Vec::new();
+    for _ in 0..5 {
+        let charge = charge_from(&schedule, from, zone()).unwrap();
+        assert!(charge.share.unwrap().is_whole());
+        from = charge.period.end();
+        starts.push(zone().local_date(from).to_string());
+    }
+    assert_eq!(starts, ["2028-01-31", "2028-02-29", "2028-03-31", "2028-04-30", "2028-05-31"]);
+}
+
+#[test]
+fn what_is_left_of_a_period_is_charged_by_its_days() {
+    let schedule = schedule(at("2026-04-01"), BillingAnchor::Anniversary);
+    let rest = charge_from(&schedule, at("2026-04-21"), zone()).unwrap();
+    assert_eq!(rest.share, Some(DayShare::new(10, 30).unwrap()));
+    assert_eq!(rest.period.end(), at("2026-05-01"));
+}
+
+#[test]
+fn a_first_period_begins_when_it_is_paid() {
+    let moved = |from: &str, until: &str, paid: &str, anchor| {
+        let charged = Period::of_days(zone(), day(from), day(until)).unwrap();
+        let paid_at = at(paid) + TimeDelta::hours(15);
+        let to = moved_to(
+            charged,
+            paid_at,
+            IntervalUnit::Month,
+            anchor,
+            |start| schedule(start, anchor),
+            zone(),
+        )
+        .unwrap();
+        (
+            zone().local_date(to.start()).to_string(),
+            zone().local_date(to.end()).to_string(),
+        )
+    };
+    let anniversary = BillingAnchor::Anniversary;
+    for (from, until, paid, anchor, expected) in [
+        (
+            "2026-04-01",
+            "2026-05-01",
+            "2026-04-01",
+            anniversary,
+            ("2026-04-01", "2026-05-01"),
+        ),
+        (
+            "2026-04-01",
+            "2026-05-01",
+            "2026-03-30",
+            anniversary,
+            ("2026-04-01", "2026-05-01"),
+        ),
+        (
+            "2026-04-01",
+            "2026-05-01",
+            "2026-05-04",
+            anniversary,
+            ("2026-05-04", "2026-06-04"),
+        ),
+        (
+            "2026-04-18",
+            "2026-05-01",
+            "2026-04-20",
+            first_of_month(),
+            ("2026-04-20", "2026-05-03"),
+        ),
+    ] {
+        let (start, end) = moved(from, until, paid, anchor);
+        assert_eq!((start.as_str(), end.as_str()), expected, "{from} paid on {paid}");
+    }
+}
+
+proptest! {
+    /// Paying never shortens access, and standing only gets worse with time while nobody pays.
+    #[test]
+    fn payment_helps_and_time_does_not(
+        paid in proptest::collection::vec(any::<bool>(), 1..6),
+        pay in any::<prop::sample::Index>(),
+        grace in 0_u32..10,
+        prepaid in any::<bool>(),
+        hours in proptest::collection::vec(0_i64..6000, 2),
+    ) {
+        let schedule = schedule(at("2026-01-31"), BillingAnchor::Anniversary);
+        let charged: Vec<Charged> = paid.iter().enumerate().map(|(i, paid)| {
+            let period = schedule.period(i as u32).unwrap().period;
+            Charged { period, paid: *paid, due_on: zone().local_date(period.start()) }
+        }).collect();
+        let mode = if prepaid { PaymentMode::Prepaid } else { PaymentMode::Postpaid };
+        let before = facts(mode, grace, charged);
+        let rank = |s: Standing| match s { Standing::Good => 0, Standing::Grace => 1, Standing::Blocked(_) => 2 };
+        let mut times: Vec<_> = hours.iter().map(|h| at("2026-01-31") + TimeDelta::hours(*h)).collect();
+        times.sort();
+        prop_assert!(rank(before.standing(times[0])) <= rank(before.standing(times[1])));
+        let mut after = before.clone();
+        let i = pay.index(after.charged.len());
+        after.charged[i].paid = true;
+        prop_assert!(after.paid_until() >= before.paid_until());
+        prop_assert!(rank(after.standing(times[1])) <= rank(before.standing(times[1])));
+        prop_assert_eq!(after.standing(times[0]), after.standing(times[0]));
+    }
+
+    /// Charges, one after the other, leave no gap and never overlap, wherever they begin.
+    #[test]
+    fn charges_join(days_in in 0_u64..400, calendar in any::<bool>(), n in 1_usize..15) {
+        let anchor = if calendar { first_of_month() } else { BillingAnchor::Anniversary };
+        let start = day("2027-12-31");
+        let schedule = schedule(zone().start_of_day(start), anchor);
+        let mut from = zone().start_of_day(start + Days::new(days_in));
+        for _ in 0..n {
+            let charge = charge_from(&schedule, from, zone()).unwrap();
+            prop_assert_eq!(charge.period.start(), from);
+            let share = charge.share.unwrap();
+            prop_assert_eq!(i64::from(share.charged()), zone().days_in(charge.period));
+            from = charge.period.end();
+        }
+    }
+}
