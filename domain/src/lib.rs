@@ -30,4 +30,15 @@ pub use kernel::{Actor, Clock, Error, Permission, Result};
 /// Every event handler and job of the product.
 pub fn registry() -> jobs::Registry {
     jobs::Registry::default()
+        .on("settlement.invoice_paid", |tx, event| {
+            Box::pin(runs::settlement::invoice_paid(tx, event))
+        })
+        .on("settlement.invoice_reopened", |tx, event| {
+            Box::pin(runs::settlement::invoice_reopened(tx, event))
+        })
+        .on("settlement.payment_recorded", |tx, event| {
+            Box::pin(runs::settlement::payment_recorded(tx, event))
+        })
+        .job(|db, job: runs::renewal::RenewDue| Box::pin(async move { runs::renewal::run(&db, job.date).await.map(|_| ()) }))
+        .job(|db, job: runs::RefreshService| Box::pin(async move { runs::renewal::refresh_service(&db, job).await }))
 }

@@ -2,6 +2,7 @@ use chrono::{DateTime, Days, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::held::Held;
+use super::settle::BeginAgain;
 use super::standing::{self, Charge};
 use crate::billing::rules::{ActivationPolicy, PrepaidRenewal};
 use crate::billing::{self, Invoice, NewInvoice, NewLine, ServiceCharge};
@@ -163,8 +164,8 @@ impl Held {
     }
 
     /// A prepaid service whose time is over and which owes nothing begins again, from today, if credit in hand pays for it;
-    /// else it is invoiced, if this ISP renews so. Days without service are not charged.
-    pub async fn begin_again(&mut self, tx: &TenantTx) -> Result<Option<Invoice>> {
+    /// else it is invoiced, if that is how it is to begin. Days without service are not charged.
+    pub async fn begin_again(&mut self, tx: &TenantTx, again: BeginAgain) -> Result<Option<Invoice>> {
         let was = self.service.clone();
         let plan = plans::get(tx, self.service.plan_id).await?;
         let now = tx.now();
@@ -175,7 +176,8 @@ impl Held {
         let start = self.service.billed_until.map_or(start, |end| end.max(start));
         self.service.anchor_at = Some(start);
         self.service.billed_until = None;
-        let invoice = self.charge_in_advance(tx, &plan, self.renews_when_covered()).await?;
+        let only_if_covered = again == BeginAgain::IfCovered || self.renews_when_covered();
+        let invoice = self.charge_in_advance(tx, &plan, only_if_covered).await?;
         match &invoice {
             None => self.service = was,
             Some(_) => self.service.awaits_payment = self.settings.activation == ActivationPolicy::OnPayment,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::charge::RefreshService;
 use super::held::Held;
-use super::settle::refresh;
+use super::settle::{BeginAgain, refresh};
 use super::standing::Standing;
 use crate::billing;
 use crate::kernel::db::{TenantDb, TenantTx};
@@ -122,5 +122,6 @@ impl Held {
 
 /// Looks at one service again; see [`RefreshService`].
 pub async fn refresh_service(db: &TenantDb, job: RefreshService) -> Result<()> {
-    db.write(async move |tx| refresh(tx, job.service_id).await).await
+    db.write(async move |tx| refresh(tx, job.service_id, BeginAgain::IfCovered).await)
+        .await
 }

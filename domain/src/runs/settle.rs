@@ -9,15 +9,24 @@ use crate::kernel::error::{Error, Result};
 use crate::kernel::ids::ServiceId;
 use crate::services::{ServiceState, SuspensionCause};
 
+/// When a prepaid service begins again whose time is over and which owes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BeginAgain {
+    /// If credit in hand pays for it.
+    IfCovered,
+    /// As this ISP renews: invoiced, or if credit in hand pays for it.
+    AsRenewed,
+}
+
 /// Brings a service in line with what has been charged and paid by now. It may be asked for at any time and as often as one
 /// likes: it looks at the present alone.
-pub(super) async fn refresh(tx: &TenantTx, id: ServiceId) -> Result<()> {
+pub(super) async fn refresh(tx: &TenantTx, id: ServiceId, again: BeginAgain) -> Result<()> {
     let Some(mut held) = Held::lock(tx, id).await? else {
         return Ok(());
     };
     held.settle(tx, false).await?;
     let expired = held.service.state.cause() == Some(SuspensionCause::Expired);
-    if expired && !held.service.awaits_payment && !held.facts(tx).await?.owes() && held.begin_again(tx).await?.is_some() {
+    if expired && !held.service.awaits_payment && !held.facts(tx).await?.owes() && held.begin_again(tx, again).await?.is_some() {
         held.settle(tx, false).await?;
     }
     held.keep(tx, None).await?;

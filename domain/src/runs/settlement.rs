@@ -3,12 +3,14 @@
 
 use std::collections::BTreeSet;
 
-use super::settle::refresh;
+use super::settle::{BeginAgain, refresh};
 use crate::billing::events::{InvoicePaid, InvoiceReopened};
 use crate::billing::lines_of;
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::Result;
 use crate::kernel::ids::{InvoiceId, ServiceId};
+use crate::payments::events::PaymentRecorded;
+use crate::services;
 
 /// Services whose time is now paid begin, go on, or come back.
 pub async fn invoice_paid(tx: &TenantTx, event: InvoicePaid) -> Result<()> {
@@ -20,12 +22,20 @@ pub async fn invoice_reopened(tx: &TenantTx, event: InvoiceReopened) -> Result<(
     refresh_services_of(tx, event.invoice_id).await
 }
 
+/// A payment may have left credit in hand: it renews what had run out for want of it.
+pub async fn payment_recorded(tx: &TenantTx, event: PaymentRecorded) -> Result<()> {
+    for service in services::expired_of(tx, event.subscriber_id).await? {
+        refresh(tx, service, BeginAgain::IfCovered).await?;
+    }
+    Ok(())
+}
+
 async fn refresh_services_of(tx: &TenantTx, invoice: InvoiceId) -> Result<()> {
     let lines = lines_of(tx, &[invoice]).await?;
     // In the order of their ids, as every transaction that holds several.
     let services: BTreeSet<ServiceId> = lines.into_iter().filter_map(|l| l.service_id).collect();
     for service in services {
-        refresh(tx, service).await?;
+        refresh(tx, service, BeginAgain::AsRenewed).await?;
     }
     Ok(())
 }

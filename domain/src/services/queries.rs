@@ -109,12 +109,13 @@ pub async fn due(
     .await
 }
 
-/// A subscriber's services that are off because their paid time is over.
-pub async fn expired_of(tx: &TenantTx, subscriber: SubscriberId) -> Result<Vec<ServiceId>> {
+/// Services that this subscriber pays for and that are off because their paid time is over.
+pub async fn expired_of(tx: &TenantTx, payer: SubscriberId) -> Result<Vec<ServiceId>> {
     tx.sql(
-        "SELECT id FROM service WHERE subscriber_id = $1 AND status = 'SUSPENDED' AND suspension_cause = 'EXPIRED' ORDER BY id",
+        "SELECT id FROM service WHERE status = 'SUSPENDED' AND suspension_cause = 'EXPIRED' AND subscriber_id IN (
+             SELECT p.id FROM subscriber p WHERE COALESCE(p.bill_to_id, p.id) = $1) ORDER BY id",
     )
-    .bind(subscriber)
+    .bind(payer)
     .scalars()
     .await
 }
