@@ -91,7 +91,7 @@ mod tests {
         let day = |day: &str, upload_octets| UsageDay {
             day: day.parse().unwrap(),
             upload_octets,
-            download_octets: 2 * upload_octets,
+            download_octets: 0,
             session_seconds: 60,
         };
         let usage = Usage::from(vec![day("2026-04-01", 5), day("2026-04-03", i64::MAX)]);
