@@ -1,6 +1,12 @@
 //! HTTP, GraphQL, worker and command line over `trunkline-domain`. No business rule lives here.
 
+pub mod app;
+pub mod cli;
+pub mod config;
 pub mod embedded;
 pub mod freeradius;
 pub mod graphql;
+pub mod http;
+pub mod secret;
+mod serve;
 pub mod tether;

@@ -1,6 +1,6 @@
-fn main() {
-    #[expect(clippy::print_stdout, reason = "the schema is what this command prints")]
-    {
-        print!("{}", trunkline_api::graphql::sdl());
-    }
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> std::process::ExitCode {
+    trunkline_api::cli::main()
 }

@@ -1,0 +1,44 @@
+//! The running server's parts, put together once at start.
+
+use std::sync::Arc;
+
+use trunkline_domain::identity::Authenticator;
+use trunkline_domain::jobs::Worker;
+use trunkline_domain::kernel::Clock;
+use trunkline_domain::kernel::db::{Database, DatabaseSettings};
+use trunkline_domain::tenants::Directory;
+
+use crate::config::Config;
+use crate::graphql::{self, ApiSchema};
+
+/// What every request and job stands on. Cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+pub struct Parts {
+    pub config: Config,
+    pub database: Database,
+    pub directory: Directory,
+    pub authenticator: Authenticator,
+    pub schema: ApiSchema,
+    pub worker: Worker,
+}
+
+impl std::ops::Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl App {
+    /// Opens a migrated database and builds the server over it. `settings` say how to reach it.
+    pub async fn open(config: Config, settings: DatabaseSettings, clock: Clock) -> anyhow::Result<Self> {
+        let database = Database::open(settings, clock).await?;
+        let directory = Directory::new(database.clone(), &config.base_domain);
+        let authenticator = Authenticator::new(database.clone());
+        let worker = Worker::new(database.clone(), Arc::new(trunkline_domain::registry()));
+        Ok(Self(Arc::new(Parts { config, database, directory, authenticator, schema: graphql::schema(), worker })))
+    }
+}

@@ -1,0 +1,175 @@
+//! The command line of the one binary.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand};
+use sqlx::{Connection, PgConnection};
+use trunkline_domain::kernel::Clock;
+use trunkline_domain::kernel::db::DatabaseSettings;
+
+use crate::app::App;
+use crate::config::Config;
+use crate::{graphql, secret, serve};
+
+/// Runs many internet service providers side by side.
+#[derive(Parser)]
+#[command(name = "trunkline", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serves HTTP.
+    Serve {
+        /// Also runs jobs.
+        #[arg(long)]
+        work: bool,
+    },
+    /// Runs jobs only.
+    Work,
+    /// Brings the database to the current schema.
+    Migrate,
+    /// Prints the settings in force, secrets masked.
+    Config,
+    /// Prints the GraphQL schema.
+    Schema,
+    /// Provisions and lists ISPs.
+    #[command(subcommand)]
+    Tenant(TenantCommand),
+}
+
+#[derive(Subcommand)]
+enum TenantCommand {
+    /// Opens an ISP.
+    Create(TenantCreate),
+}
+
+#[derive(Args)]
+pub struct TenantCreate {
+    /// Becomes the subdomain.
+    #[arg(long)]
+    pub slug: String,
+    #[arg(long)]
+    pub name: String,
+    /// A folder of tenant-templates/.
+    #[arg(long)]
+    pub template: String,
+    #[arg(long)]
+    pub currency: Option<String>,
+    #[arg(long)]
+    pub timezone: Option<String>,
+    #[arg(long)]
+    pub owner_name: String,
+    #[arg(long)]
+    pub owner_email: String,
+    /// The owner's password; read from this variable so that it is not in the process list.
+    #[arg(long, env = "TRUNKLINE_OWNER_PASSWORD", hide_env_values = true)]
+    pub owner_password: String,
+}
+
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Into::into).and_then(|rt| rt.block_on(run(cli)));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            #[expect(clippy::print_stderr, reason = "the command's own error")]
+            {
+                eprintln!("trunkline: {e:#}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "what these commands are for")]
+async fn run(cli: Cli) -> anyhow::Result<()> {
+    if matches!(cli.command, Command::Schema) {
+        print!("{}", graphql::sdl());
+        return Ok(());
+    }
+    let config = Config::load()?;
+    if matches!(cli.command, Command::Config) {
+        print!("{}", config.masked()?);
+        return Ok(());
+    }
+    serve::init_tracing(&config)?;
+    match cli.command {
+        Command::Serve { work } => serve::serve(config, work).await,
+        Command::Work => serve::work(config).await,
+        Command::Migrate => {
+            let settings = database_settings(&config)?;
+            migrate(&settings).await?;
+            println!("the database is current");
+            Ok(())
+        }
+        Command::Tenant(TenantCommand::Create(args)) => tenant_create(config, args).await,
+        Command::Config | Command::Schema => Ok(()),
+    }
+}
+
+/// Where the configured database is. The other two addresses default to the first.
+pub fn database_settings(config: &Config) -> anyhow::Result<DatabaseSettings> {
+    let url = config.database_url.as_ref().context("DATABASE_URL is not set")?;
+    Ok(settings_for(config, url.reveal(), secret::secret_key(config)?))
+}
+
+/// As [`database_settings`], for a database that was found or started some other way.
+pub fn settings_for(config: &Config, url: &str, secret: trunkline_domain::kernel::crypto::SecretKey) -> DatabaseSettings {
+    let or_first = |other: &Option<crate::config::Secret>| other.as_ref().map_or(url, |s| s.reveal()).to_owned();
+    DatabaseSettings {
+        url: url.to_owned(),
+        admin_url: or_first(&config.database_admin_url),
+        listen_url: or_first(&config.database_listen_url),
+        max_connections: config.database_connections,
+        secret,
+        cancellation_guard: true,
+    }
+}
+
+/// Migrates; fails when the platform could not be migrated or an ISP kept an older schema.
+pub async fn migrate(settings: &DatabaseSettings) -> anyhow::Result<()> {
+    let mut admin = PgConnection::connect(&settings.admin_url).await.context("cannot connect to DATABASE_ADMIN_URL")?;
+    let (_, report) = trunkline_migration::migrate(&mut admin, settings.secret.bytes()).await?;
+    admin.close().await?;
+    for (slug, error) in &report.failed {
+        tracing::error!(slug, %error, "this ISP could not be migrated");
+    }
+    anyhow::ensure!(report.failed.is_empty(), "{} ISPs could not be migrated", report.failed.len());
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the command's answer")]
+async fn tenant_create(config: Config, args: TenantCreate) -> anyhow::Result<()> {
+    use trunkline_domain::Actor;
+    use trunkline_domain::tenants::{self, CreateTenant, NewOwner};
+
+    let settings = database_settings(&config)?;
+    let app = App::open(config, settings, Clock::system()).await?;
+    let cmd = CreateTenant {
+        slug: args.slug,
+        name: args.name,
+        template: args.template,
+        currency: args.currency,
+        timezone: args.timezone,
+        director: None,
+        owner: NewOwner { name: args.owner_name, email: args.owner_email, password: args.owner_password },
+        key: None,
+    };
+    let tenant = tenants::create(&app.database, Actor::System, cmd).await.map_err(|e| anyhow::anyhow!(refusal(&e)))?;
+    println!("http://{}.{}:{}", tenant.slug, app.config.base_domain, app.config.listen.port());
+    Ok(())
+}
+
+/// An error as a person at a terminal wants it.
+fn refusal(e: &trunkline_domain::Error) -> String {
+    match e {
+        trunkline_domain::Error::User(all) => {
+            all.iter().map(|u| format!("{}: {}", u.field.join("."), u.message)).collect::<Vec<_>>().join("\n")
+        }
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,208 @@
+//! Settings: embedded defaults, then the file that `TRUNKLINE_CONFIG` names, then `TRUNKLINE_…` variables. An unknown or
+//! wrong key stops the start.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use serde::{Deserialize, Serialize, Serializer};
+
+/// A value that is never printed.
+#[derive(Clone, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(value.into())
+    }
+
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("***")
+    }
+}
+
+/// Everything that can be set. `DEFAULTS` holds the values that stand without being set.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where HTTP is served, `address:port`.
+    pub listen: SocketAddr,
+    /// Where metrics and health are served; nowhere when absent.
+    pub ops_listen: Option<SocketAddr>,
+    /// The platform's host is `platform.<base_domain>`, a tenant's `<slug>.<base_domain>`.
+    pub base_domain: String,
+    /// Embedded PostgreSQL, the generated secret key and whatever else must outlive the process.
+    pub data_dir: Option<PathBuf>,
+    /// Refuses what must not be on in production: the test clock, GraphiQL, a generated secret key.
+    pub production: bool,
+    /// Serves `PUT /test/clock` and `POST /test/jobs/drain` on the platform host.
+    pub test_clock: bool,
+    /// Master secret, at least 32 characters; generated into `data_dir` outside production.
+    pub secret_key: Option<Secret>,
+    /// First platform sign-in, made at the first start.
+    pub admin_email: Option<String>,
+    pub admin_password: Option<Secret>,
+    /// Database connections per cell and process.
+    pub database_connections: u32,
+    /// `off`: the limiter is not built yet.
+    pub api_rate: ApiRate,
+    /// What routers are told to send RADIUS packets to.
+    pub radius_address: String,
+    pub radius_auth_port: u16,
+    pub radius_acct_port: u16,
+    /// Name server for domain verification, `address:port`; the system's when absent.
+    pub dns_server: Option<SocketAddr>,
+    /// `tracing` filter, such as `info` or `trunkline_domain=debug`.
+    pub log: String,
+    pub log_json: bool,
+    #[serde(default)]
+    pub database_url: Option<Secret>,
+    #[serde(default)]
+    pub database_admin_url: Option<Secret>,
+    #[serde(default)]
+    pub database_listen_url: Option<Secret>,
+}
+
+/// Requests and cost units that one credential may spend a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ApiRate {
+    Off,
+}
+
+const DEFAULTS: &str = r#"
+listen = "127.0.0.1:8080"
+base_domain = "localhost"
+production = false
+test_clock = false
+database_connections = 8
+api_rate = "off"
+radius_address = "127.0.0.1"
+radius_auth_port = 1812
+radius_acct_port = 1813
+log = "info"
+log_json = false
+"#;
+
+impl Config {
+    /// Reads the environment of this process.
+    pub fn load() -> anyhow::Result<Self> {
+        Self::from_env(std::env::vars())
+    }
+
+    /// As [`Self::load`], from given variables.
+    pub fn from_env(vars: impl IntoIterator<Item = (String, String)>) -> anyhow::Result<Self> {
+        let mut file = None;
+        let mut set = std::collections::HashMap::new();
+        for (name, value) in vars {
+            match name.as_str() {
+                "TRUNKLINE_CONFIG" => file = Some(value),
+                "DATABASE_URL" | "DATABASE_ADMIN_URL" | "DATABASE_LISTEN_URL" => {
+                    set.insert(format!("TRUNKLINE_{name}"), value);
+                }
+                _ if name.starts_with("TRUNKLINE_") => {
+                    set.insert(name, value);
+                }
+                _ => {}
+            }
+        }
+        let mut builder = config::Config::builder().add_source(config::File::from_str(DEFAULTS, config::FileFormat::Toml));
+        if let Some(path) = &file {
+            builder = builder.add_source(config::File::new(path, config::FileFormat::Toml));
+        }
+        let env = config::Environment::with_prefix("TRUNKLINE").prefix_separator("_").ignore_empty(true).source(Some(set));
+        let loaded: Self = builder
+            .add_source(env)
+            .build()
+            .and_then(config::Config::try_deserialize)
+            .context("settings (TRUNKLINE_… variables and the file that TRUNKLINE_CONFIG names)")?;
+        loaded.check()?;
+        Ok(loaded)
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        if self.base_domain.is_empty() || self.base_domain != self.base_domain.to_lowercase() || self.base_domain.contains([':', '/', ' ']) {
+            bail!("base_domain: must be a lower-case host name without port, not {:?}", self.base_domain);
+        }
+        if self.production && self.test_clock {
+            bail!("test_clock: the test clock does not exist in production");
+        }
+        if self.production && self.secret_key.is_none() {
+            bail!("secret_key: set TRUNKLINE_SECRET_KEY (at least 32 characters) in production");
+        }
+        if let Some(key) = &self.secret_key
+            && key.reveal().len() < 32
+        {
+            bail!("secret_key: must have at least 32 characters");
+        }
+        if self.admin_email.is_some() != self.admin_password.is_some() {
+            bail!("admin_email and admin_password: set both or none");
+        }
+        if !(2..=200).contains(&self.database_connections) {
+            bail!("database_connections: must be 2 to 200");
+        }
+        Ok(())
+    }
+
+    /// As TOML, secrets masked.
+    pub fn masked(&self) -> anyhow::Result<String> {
+        Ok(toml::to_string(self)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(vars: &[(&str, &str)]) -> Result<Config, String> {
+        Config::from_env(vars.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))).map_err(|e| format!("{e:#}"))
+    }
+
+    #[test]
+    fn variables_are_read_as_their_setting_wants() {
+        let config = load(&[
+            ("TRUNKLINE_TEST_CLOCK", "1"),
+            ("TRUNKLINE_LISTEN", "127.0.0.1:0"),
+            ("TRUNKLINE_ADMIN_EMAIL", "a@b.c"),
+            ("TRUNKLINE_ADMIN_PASSWORD", "1234567890"),
+            ("TRUNKLINE_API_RATE", "off"),
+            ("DATABASE_URL", "postgres://u:secret@h/d"),
+            ("HOME", "/"),
+        ])
+        .unwrap();
+        assert!(config.test_clock);
+        assert_eq!(config.admin_password.as_ref().unwrap().reveal(), "1234567890");
+        let shown = config.masked().unwrap();
+        assert!(!shown.contains("1234567890") && !shown.contains("secret@") && shown.contains("***"), "{shown}");
+    }
+
+    #[test]
+    fn unknown_and_wrong_keys_are_named() {
+        for (key, value, named) in [
+            ("TRUNKLINE_LISTN", "x", "listn"),
+            ("TRUNKLINE_LISTEN", "nowhere", "listen"),
+            ("TRUNKLINE_DATABASE_CONNECTIONS", "many", "database_connections"),
+            ("TRUNKLINE_BASE_DOMAIN", "http://x", "base_domain"),
+            ("TRUNKLINE_SECRET_KEY", "short", "secret_key"),
+            ("TRUNKLINE_ADMIN_EMAIL", "a@b.c", "admin_password"),
+            ("TRUNKLINE_PRODUCTION", "true", "secret_key"),
+        ] {
+            let error = load(&[(key, value)]).unwrap_err();
+            assert!(error.contains(named), "{key}: {error}");
+        }
+    }
+}

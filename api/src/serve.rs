@@ -1,0 +1,140 @@
+//! The long-running commands.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use trunkline_domain::identity;
+use trunkline_domain::jobs;
+use trunkline_domain::kernel::Clock;
+use trunkline_domain::kernel::event::Job;
+use trunkline_domain::runs::renewal::RenewDue;
+
+use crate::app::App;
+use crate::cli;
+use crate::config::Config;
+use crate::http;
+
+pub fn init_tracing(config: &Config) -> anyhow::Result<()> {
+    let filter = tracing_subscriber::EnvFilter::try_new(&config.log).with_context(|| format!("log: {:?} is not a filter", config.log))?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if config.log_json { builder.json().init() } else { builder.init() }
+    Ok(())
+}
+
+pub async fn serve(config: Config, with_worker: bool) -> anyhow::Result<()> {
+    let app = open(config).await?;
+    let listener = TcpListener::bind(app.config.listen).await.with_context(|| format!("cannot listen on {}", app.config.listen))?;
+    run(app, listener, with_worker, stopped()).await
+}
+
+pub async fn work(config: Config) -> anyhow::Result<()> {
+    let app = open(config).await?;
+    tokio::select! {
+        () = background(&app, true) => {}
+        () = stopped() => {}
+    }
+    Ok(())
+}
+
+/// Migrates the configured database and opens it.
+async fn open(config: Config) -> anyhow::Result<App> {
+    let settings = cli::database_settings(&config)?;
+    cli::migrate(&settings).await?;
+    let app = App::open(config, settings, Clock::system()).await?;
+    first_admin(&app).await?;
+    Ok(app)
+}
+
+/// Makes the first platform sign-in, if one is configured.
+pub async fn first_admin(app: &App) -> anyhow::Result<()> {
+    if let (Some(email), Some(password)) = (&app.config.admin_email, &app.config.admin_password) {
+        identity::ensure_first_admin(&app.database, email, password.reveal()).await?;
+    }
+    Ok(())
+}
+
+/// Serves until `stop`; requests under way are finished.
+pub async fn run(app: App, listener: TcpListener, with_worker: bool, stop: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
+    tracing::info!(address = %listener.local_addr()?, worker = with_worker, "serving");
+    let ops = match app.config.ops_listen {
+        Some(address) => Some(TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?),
+        None => None,
+    };
+    let (stopping, mut stopped) = tokio::sync::watch::channel(false);
+    let mut ops_stopped = stopped.clone();
+    let server = axum::serve(listener, http::router(app.clone())).with_graceful_shutdown(async move {
+        let _ = stopped.wait_for(|s| *s).await;
+    });
+    let ops_server = async {
+        match ops {
+            Some(listener) => {
+                let stop = async move {
+                    let _ = ops_stopped.wait_for(|s| *s).await;
+                };
+                axum::serve(listener, http::ops_router(app.clone())).with_graceful_shutdown(stop).await
+            }
+            None => std::future::pending().await,
+        }
+    };
+    tokio::pin!(stop);
+    tokio::pin!(server);
+    let mut server_future = std::pin::pin!(async { (&mut *server).await });
+    tokio::select! {
+        outcome = &mut server_future => outcome?,
+        outcome = ops_server => outcome?,
+        () = background(&app, with_worker) => {}
+        () = &mut stop => {
+            let _ = stopping.send(true);
+            let _ = tokio::time::timeout(Duration::from_secs(20), &mut server_future).await;
+        }
+    }
+    app.database.close().await;
+    Ok(())
+}
+
+/// What runs beside the requests: hearing of changes made elsewhere, and with the worker jobs and their schedule.
+async fn background(app: &App, with_worker: bool) {
+    let listening = app.directory.listen();
+    if !with_worker {
+        return listening.await;
+    }
+    tokio::join!(listening, app.worker.run(), schedule(app), upkeep(app));
+}
+
+async fn schedule(app: &App) {
+    let mut ticks = tokio::time::interval(Duration::from_secs(20));
+    loop {
+        ticks.tick().await;
+        if let Err(e) = jobs::schedule_daily(&app.database, RenewDue::KIND).await {
+            tracing::error!(error = %e, "renewals were not scheduled");
+        }
+    }
+}
+
+async fn upkeep(app: &App) {
+    let mut ticks = tokio::time::interval(Duration::from_secs(60));
+    loop {
+        ticks.tick().await;
+        if let Err(e) = jobs::upkeep(&app.database).await {
+            tracing::error!(error = %e, "upkeep failed");
+        }
+    }
+}
+
+/// Ctrl-C or SIGTERM.
+pub async fn stopped() {
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut s) => {
+                s.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminated => {}
+    }
+}
