@@ -1,5 +1,6 @@
 //! The command line of the one binary.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -10,7 +11,7 @@ use trunkline_domain::kernel::db::DatabaseSettings;
 
 use crate::app::App;
 use crate::config::Config;
-use crate::{graphql, secret, serve};
+use crate::{embedded, graphql, secret, serve, tether};
 
 /// Runs many internet service providers side by side.
 #[derive(Parser)]
@@ -36,9 +37,24 @@ enum Command {
     Config,
     /// Prints the GraphQL schema.
     Schema,
-    /// Provisions and lists ISPs.
+    /// Opens ISPs.
     #[command(subcommand)]
     Tenant(TenantCommand),
+    /// Keeps an embedded PostgreSQL for the server that started it.
+    #[command(hide = true)]
+    EmbeddedPostgres {
+        #[arg(long)]
+        dir: PathBuf,
+        #[arg(long)]
+        fresh: bool,
+    },
+    /// Keeps another program for the server that started it.
+    #[command(hide = true)]
+    Tether {
+        program: PathBuf,
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
 }
 
 #[derive(Subcommand)]
@@ -87,33 +103,34 @@ pub fn main() -> ExitCode {
 
 #[expect(clippy::print_stdout, reason = "what these commands are for")]
 async fn run(cli: Cli) -> anyhow::Result<()> {
-    if matches!(cli.command, Command::Schema) {
-        print!("{}", graphql::sdl());
-        return Ok(());
+    match &cli.command {
+        Command::Schema => {
+            print!("{}", graphql::sdl());
+            return Ok(());
+        }
+        Command::EmbeddedPostgres { dir, fresh } => return embedded::keep(dir, *fresh).await,
+        Command::Tether { program, args } => return tether::keep(program, args).await,
+        _ => {}
     }
     let config = Config::load()?;
-    if matches!(cli.command, Command::Config) {
-        print!("{}", config.masked()?);
-        return Ok(());
-    }
     serve::init_tracing(&config)?;
     match cli.command {
-        Command::Serve { work } => serve::serve(config, work).await,
-        Command::Work => serve::work(config).await,
+        Command::Config => print!("{}", config.masked()?),
+        Command::Serve { work } => serve::serve(config, work).await?,
+        Command::Work => serve::work(config).await?,
         Command::Migrate => {
-            let settings = database_settings(&config)?;
-            migrate(&settings).await?;
+            migrate(&database_settings(&config)?).await?;
             println!("the database is current");
-            Ok(())
         }
-        Command::Tenant(TenantCommand::Create(args)) => tenant_create(config, args).await,
-        Command::Config | Command::Schema => Ok(()),
+        Command::Tenant(TenantCommand::Create(args)) => tenant_create(config, args).await?,
+        Command::Schema | Command::EmbeddedPostgres { .. } | Command::Tether { .. } => {}
     }
+    Ok(())
 }
 
 /// Where the configured database is. The other two addresses default to the first.
-pub fn database_settings(config: &Config) -> anyhow::Result<DatabaseSettings> {
-    let url = config.database_url.as_ref().context("DATABASE_URL is not set")?;
+fn database_settings(config: &Config) -> anyhow::Result<DatabaseSettings> {
+    let url = config.database_url.as_ref().context("DATABASE_URL is not set; only `serve` and `work` bring their own PostgreSQL")?;
     Ok(settings_for(config, url.reveal(), secret::secret_key(config)?))
 }
 

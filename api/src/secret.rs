@@ -10,16 +10,9 @@ use trunkline_domain::kernel::crypto::SecretKey;
 
 use crate::config::Config;
 
-/// Where everything lives that must outlive the process, unless `data_dir` says otherwise.
+/// Where everything lives that must outlive the process.
 pub fn data_dir(config: &Config) -> PathBuf {
-    if let Some(dir) = &config.data_dir {
-        return dir.clone();
-    }
-    let home = std::env::var_os("HOME").map(PathBuf::from).filter(|h| h != Path::new("/root"));
-    match home {
-        Some(home) => std::env::var_os("XDG_DATA_HOME").map_or_else(|| home.join(".local/share"), PathBuf::from).join("trunkline"),
-        None => PathBuf::from("/var/lib/trunkline"),
-    }
+    config.data_dir.clone().unwrap_or_else(crate::embedded::default_data_dir)
 }
 
 /// The configured key, else the one in `data_dir/secret.key`, which is made at the first start.

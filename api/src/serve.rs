@@ -14,7 +14,8 @@ use trunkline_domain::runs::renewal::RenewDue;
 use crate::app::App;
 use crate::cli;
 use crate::config::Config;
-use crate::http;
+use crate::embedded::Embedded;
+use crate::{http, secret};
 
 pub fn init_tracing(config: &Config) -> anyhow::Result<()> {
     let filter = tracing_subscriber::EnvFilter::try_new(&config.log).with_context(|| format!("log: {:?} is not a filter", config.log))?;
@@ -24,27 +25,44 @@ pub fn init_tracing(config: &Config) -> anyhow::Result<()> {
 }
 
 pub async fn serve(config: Config, with_worker: bool) -> anyhow::Result<()> {
-    let app = open(config).await?;
+    let (app, embedded) = open(config).await?;
     let listener = TcpListener::bind(app.config.listen).await.with_context(|| format!("cannot listen on {}", app.config.listen))?;
-    run(app, listener, with_worker, stopped()).await
+    run(app, listener, with_worker, stopped()).await?;
+    stop(embedded).await
 }
 
 pub async fn work(config: Config) -> anyhow::Result<()> {
-    let app = open(config).await?;
+    let (app, embedded) = open(config).await?;
     tokio::select! {
         () = background(&app, true) => {}
         () = stopped() => {}
     }
-    Ok(())
+    stop(embedded).await
 }
 
-/// Migrates the configured database and opens it.
-async fn open(config: Config) -> anyhow::Result<App> {
-    let settings = cli::database_settings(&config)?;
+/// Opens the configured database, or an embedded one where none is configured; an empty one is migrated.
+async fn open(config: Config) -> anyhow::Result<(App, Option<Embedded>)> {
+    let secret = secret::secret_key(&config)?;
+    let (url, embedded) = match &config.database_url {
+        Some(url) => (url.reveal().to_owned(), None),
+        None => {
+            let embedded = Embedded::start(&secret::data_dir(&config), false).await?;
+            tracing::info!("embedded PostgreSQL started");
+            (embedded.url.clone(), Some(embedded))
+        }
+    };
+    let settings = cli::settings_for(&config, &url, secret);
     cli::migrate(&settings).await?;
     let app = App::open(config, settings, Clock::system()).await?;
     first_admin(&app).await?;
-    Ok(app)
+    Ok((app, embedded))
+}
+
+async fn stop(embedded: Option<Embedded>) -> anyhow::Result<()> {
+    match embedded {
+        Some(embedded) => embedded.stop().await,
+        None => Ok(()),
+    }
 }
 
 /// Makes the first platform sign-in, if one is configured.

@@ -7,19 +7,17 @@ use async_graphql::Context;
 use async_graphql::dataloader::DataLoader;
 use async_graphql::runtime::{TokioSpawner, TokioTimer};
 use tokio::sync::Mutex;
+use crate::app::App;
 use trunkline_domain::kernel::db::{Database, PlatformTx, Tenant, TenantDb, TenantTx};
 use trunkline_domain::network::RadiusEndpoint;
-use trunkline_domain::{Actor, Error, Result};
-
 /// Which of our hosts was asked.
-#[derive(Clone, Debug)]
-pub enum Host {
-    Platform,
-    Tenant(Tenant),
-}
+pub use trunkline_domain::tenants::Site as Host;
+use trunkline_domain::{Actor, Error, Result};
 
 /// What a resolver may reach. Built anew for each request: nothing in it is shared between two.
 pub struct RequestCtx {
+    /// The server's parts that outlive requests: directory, authenticator, settings.
+    pub app: App,
     pub database: Database,
     pub host: Host,
     pub actor: Arc<Actor>,
@@ -31,7 +29,8 @@ pub struct RequestCtx {
 }
 
 impl RequestCtx {
-    pub fn new(database: Database, host: Host, actor: Actor, origin: String, radius: RadiusEndpoint) -> Self {
+    pub fn new(app: &App, host: Host, actor: Actor, origin: String) -> Self {
+        let database = app.database.clone();
         let actor = Arc::new(actor);
         let db = match &host {
             Host::Platform => None,
@@ -44,7 +43,13 @@ impl RequestCtx {
         });
         let loader = DataLoader::new(Lookup(reader.clone()), TokioSpawner::current(), TokioTimer::default())
             .delay(Duration::from_micros(50));
+        let radius = RadiusEndpoint {
+            address: app.config.radius_address.clone(),
+            auth_port: app.config.radius_auth_port,
+            acct_port: app.config.radius_acct_port,
+        };
         Self {
+            app: app.clone(),
             database,
             host,
             actor,
