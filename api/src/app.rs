@@ -39,6 +39,13 @@ impl App {
         let directory = Directory::new(database.clone(), &config.base_domain);
         let authenticator = Authenticator::new(database.clone());
         let worker = Worker::new(database.clone(), Arc::new(trunkline_domain::registry()));
-        Ok(Self(Arc::new(Parts { config, database, directory, authenticator, schema: graphql::schema(), worker })))
+        Ok(Self(Arc::new(Parts {
+            config,
+            database,
+            directory,
+            authenticator,
+            schema: graphql::schema(),
+            worker,
+        })))
     }
 }

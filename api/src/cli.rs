@@ -2,12 +2,16 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use sqlx::{Connection, PgConnection};
 use trunkline_domain::kernel::Clock;
 use trunkline_domain::kernel::db::DatabaseSettings;
+
+use trunkline_domain::tenants::{OpenTenant, Owner};
+use trunkline_domain::{Actor, runs};
 
 use crate::app::App;
 use crate::config::Config;
@@ -88,7 +92,11 @@ pub struct TenantCreate {
 
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let outcome = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Into::into).and_then(|rt| rt.block_on(run(cli)));
+    let outcome = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Into::into)
+        .and_then(|rt| rt.block_on(run(cli)));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
@@ -130,7 +138,10 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
 
 /// Where the configured database is. The other two addresses default to the first.
 fn database_settings(config: &Config) -> anyhow::Result<DatabaseSettings> {
-    let url = config.database_url.as_ref().context("DATABASE_URL is not set; only `serve` and `work` bring their own PostgreSQL")?;
+    let url = config
+        .database_url
+        .as_ref()
+        .context("DATABASE_URL is not set; only `serve` and `work` bring their own PostgreSQL")?;
     Ok(settings_for(config, url.reveal(), secret::secret_key(config)?))
 }
 
@@ -149,7 +160,9 @@ pub fn settings_for(config: &Config, url: &str, secret: trunkline_domain::kernel
 
 /// Migrates; fails when the platform could not be migrated or an ISP kept an older schema.
 pub async fn migrate(settings: &DatabaseSettings) -> anyhow::Result<()> {
-    let mut admin = PgConnection::connect(&settings.admin_url).await.context("cannot connect to DATABASE_ADMIN_URL")?;
+    let mut admin = PgConnection::connect(&settings.admin_url)
+        .await
+        .context("cannot connect to DATABASE_ADMIN_URL")?;
     let (_, report) = trunkline_migration::migrate(&mut admin, settings.secret.bytes()).await?;
     admin.close().await?;
     for (slug, error) in &report.failed {
@@ -161,32 +174,41 @@ pub async fn migrate(settings: &DatabaseSettings) -> anyhow::Result<()> {
 
 #[expect(clippy::print_stdout, reason = "the command's answer")]
 async fn tenant_create(config: Config, args: TenantCreate) -> anyhow::Result<()> {
-    use trunkline_domain::Actor;
-    use trunkline_domain::tenants::{self, CreateTenant, NewOwner};
-
-    let settings = database_settings(&config)?;
-    let app = App::open(config, settings, Clock::system()).await?;
-    let cmd = CreateTenant {
+    let currency = args.currency.map(|c| c.parse()).transpose().context("--currency")?;
+    let app = App::open(config.clone(), database_settings(&config)?, Clock::system()).await?;
+    let cmd = OpenTenant {
         slug: args.slug,
         name: args.name,
         template: args.template,
-        currency: args.currency,
+        currency,
         timezone: args.timezone,
-        director: None,
-        owner: NewOwner { name: args.owner_name, email: args.owner_email, password: args.owner_password },
-        key: None,
+        director_id: None,
+        owner: Owner {
+            name: args.owner_name,
+            email: args.owner_email,
+            password: args.owner_password,
+        },
+        idempotency_key: None,
     };
-    let tenant = tenants::create(&app.database, Actor::System, cmd).await.map_err(|e| anyhow::anyhow!(refusal(&e)))?;
-    println!("http://{}.{}:{}", tenant.slug, app.config.base_domain, app.config.listen.port());
+    let opened = runs::tenant_create(&app.database, &Arc::new(Actor::System), cmd).await;
+    let tenant = opened.map_err(|e| anyhow::anyhow!(refusal(&e)))?;
+    println!(
+        "http://{}.{}:{}",
+        tenant.slug,
+        app.config.base_domain,
+        app.config.listen.port()
+    );
     Ok(())
 }
 
 /// An error as a person at a terminal wants it.
 fn refusal(e: &trunkline_domain::Error) -> String {
     match e {
-        trunkline_domain::Error::User(all) => {
-            all.iter().map(|u| format!("{}: {}", u.field.join("."), u.message)).collect::<Vec<_>>().join("\n")
-        }
+        trunkline_domain::Error::User(all) => all
+            .iter()
+            .map(|u| format!("{}: {}", u.field.join("."), u.message))
+            .collect::<Vec<_>>()
+            .join("\n"),
         other => other.to_string(),
     }
 }

@@ -124,7 +124,10 @@ impl Config {
         if let Some(path) = &file {
             builder = builder.add_source(config::File::new(path, config::FileFormat::Toml));
         }
-        let env = config::Environment::with_prefix("TRUNKLINE").prefix_separator("_").ignore_empty(true).source(Some(set));
+        let env = config::Environment::with_prefix("TRUNKLINE")
+            .prefix_separator("_")
+            .ignore_empty(true)
+            .source(Some(set));
         let loaded: Self = builder
             .add_source(env)
             .build()
@@ -135,8 +138,14 @@ impl Config {
     }
 
     fn check(&self) -> anyhow::Result<()> {
-        if self.base_domain.is_empty() || self.base_domain != self.base_domain.to_lowercase() || self.base_domain.contains([':', '/', ' ']) {
-            bail!("base_domain: must be a lower-case host name without port, not {:?}", self.base_domain);
+        if self.base_domain.is_empty()
+            || self.base_domain != self.base_domain.to_lowercase()
+            || self.base_domain.contains([':', '/', ' '])
+        {
+            bail!(
+                "base_domain: must be a lower-case host name without port, not {:?}",
+                self.base_domain
+            );
         }
         if self.production && self.test_clock {
             bail!("test_clock: the test clock does not exist in production");
@@ -187,7 +196,10 @@ mod tests {
         assert!(config.test_clock);
         assert_eq!(config.admin_password.as_ref().unwrap().reveal(), "1234567890");
         let shown = config.masked().unwrap();
-        assert!(!shown.contains("1234567890") && !shown.contains("secret@") && shown.contains("***"), "{shown}");
+        assert!(
+            !shown.contains("1234567890") && !shown.contains("secret@") && shown.contains("***"),
+            "{shown}"
+        );
     }
 
     #[test]

@@ -33,7 +33,9 @@ fn kept(path: &Path) -> anyhow::Result<String> {
     }
     let key = hex::encode(rand::random::<[u8; 32]>());
     match fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Ok(mut file) => file.write_all(key.as_bytes()).with_context(|| format!("cannot write {}", path.display()))?,
+        Ok(mut file) => file
+            .write_all(key.as_bytes())
+            .with_context(|| format!("cannot write {}", path.display()))?,
         // Another process made it at the same moment.
         Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => return Ok(fs::read_to_string(path)?),
         Err(e) => return Err(e).with_context(|| format!("cannot make {}", path.display())),

@@ -8,8 +8,6 @@ use tokio::signal::unix::{SignalKind, signal};
 use trunkline_domain::identity;
 use trunkline_domain::jobs;
 use trunkline_domain::kernel::Clock;
-use trunkline_domain::kernel::event::Job;
-use trunkline_domain::runs::renewal::RenewDue;
 
 use crate::app::App;
 use crate::cli;
@@ -18,15 +16,22 @@ use crate::embedded::Embedded;
 use crate::{http, secret};
 
 pub fn init_tracing(config: &Config) -> anyhow::Result<()> {
-    let filter = tracing_subscriber::EnvFilter::try_new(&config.log).with_context(|| format!("log: {:?} is not a filter", config.log))?;
+    let filter =
+        tracing_subscriber::EnvFilter::try_new(&config.log).with_context(|| format!("log: {:?} is not a filter", config.log))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if config.log_json { builder.json().init() } else { builder.init() }
+    if config.log_json {
+        builder.json().init()
+    } else {
+        builder.init()
+    }
     Ok(())
 }
 
 pub async fn serve(config: Config, with_worker: bool) -> anyhow::Result<()> {
     let (app, embedded) = open(config).await?;
-    let listener = TcpListener::bind(app.config.listen).await.with_context(|| format!("cannot listen on {}", app.config.listen))?;
+    let listener = TcpListener::bind(app.config.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", app.config.listen))?;
     run(app, listener, with_worker, stopped()).await?;
     stop(embedded).await
 }
@@ -74,10 +79,19 @@ pub async fn first_admin(app: &App) -> anyhow::Result<()> {
 }
 
 /// Serves until `stop`; requests under way are finished.
-pub async fn run(app: App, listener: TcpListener, with_worker: bool, stop: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
+pub async fn run(
+    app: App,
+    listener: TcpListener,
+    with_worker: bool,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> anyhow::Result<()> {
     tracing::info!(address = %listener.local_addr()?, worker = with_worker, "serving");
     let ops = match app.config.ops_listen {
-        Some(address) => Some(TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?),
+        Some(address) => Some(
+            TcpListener::bind(address)
+                .await
+                .with_context(|| format!("cannot listen on {address}"))?,
+        ),
         None => None,
     };
     let (stopping, mut stopped) = tokio::sync::watch::channel(false);
@@ -91,21 +105,23 @@ pub async fn run(app: App, listener: TcpListener, with_worker: bool, stop: impl 
                 let stop = async move {
                     let _ = ops_stopped.wait_for(|s| *s).await;
                 };
-                axum::serve(listener, http::ops_router(app.clone())).with_graceful_shutdown(stop).await
+                axum::serve(listener, http::ops_router(app.clone()))
+                    .with_graceful_shutdown(stop)
+                    .await
             }
             None => std::future::pending().await,
         }
     };
     tokio::pin!(stop);
+    let server = server.into_future();
     tokio::pin!(server);
-    let mut server_future = std::pin::pin!(async { (&mut *server).await });
     tokio::select! {
-        outcome = &mut server_future => outcome?,
+        outcome = &mut server => outcome?,
         outcome = ops_server => outcome?,
         () = background(&app, with_worker) => {}
         () = &mut stop => {
             let _ = stopping.send(true);
-            let _ = tokio::time::timeout(Duration::from_secs(20), &mut server_future).await;
+            let _ = tokio::time::timeout(Duration::from_secs(20), &mut server).await;
         }
     }
     app.database.close().await;
@@ -114,7 +130,7 @@ pub async fn run(app: App, listener: TcpListener, with_worker: bool, stop: impl 
 
 /// What runs beside the requests: hearing of changes made elsewhere, and with the worker jobs and their schedule.
 async fn background(app: &App, with_worker: bool) {
-    let listening = app.directory.listen();
+    let listening = app.directory.clone().listen();
     if !with_worker {
         return listening.await;
     }
@@ -125,7 +141,7 @@ async fn schedule(app: &App) {
     let mut ticks = tokio::time::interval(Duration::from_secs(20));
     loop {
         ticks.tick().await;
-        if let Err(e) = jobs::schedule_daily(&app.database, RenewDue::KIND).await {
+        if let Err(e) = jobs::schedule_daily(&app.database, trunkline_domain::DAILY_JOBS).await {
             tracing::error!(error = %e, "renewals were not scheduled");
         }
     }

@@ -42,3 +42,6 @@ pub fn registry() -> jobs::Registry {
         .job(|db, job: runs::renewal::RenewDue| Box::pin(async move { runs::renewal::run(&db, job.date).await.map(|_| ()) }))
         .job(|db, job: runs::RefreshService| Box::pin(async move { runs::renewal::refresh_service(&db, job).await }))
 }
+
+/// Jobs that every open ISP has once a day, on its own calendar.
+pub const DAILY_JOBS: &[&str] = &[];

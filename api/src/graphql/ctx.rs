@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::app::App;
 use async_graphql::Context;
 use async_graphql::dataloader::DataLoader;
 use async_graphql::runtime::{TokioSpawner, TokioTimer};
 use tokio::sync::Mutex;
-use crate::app::App;
 use trunkline_domain::kernel::db::{Database, PlatformTx, Tenant, TenantDb, TenantTx};
 use trunkline_domain::network::RadiusEndpoint;
 /// Which of our hosts was asked.

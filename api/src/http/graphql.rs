@@ -36,7 +36,11 @@ pub async fn execute(
         return failure(&Error::TenantSuspended);
     }
     let Some(request) = parse(&body) else {
-        return answer(StatusCode::BAD_REQUEST, "BAD_ARGUMENT", "The request body must be a JSON object with a `query`.");
+        return answer(
+            StatusCode::BAD_REQUEST,
+            "BAD_ARGUMENT",
+            "The request body must be a JSON object with a `query`.",
+        );
     };
     let ctx = RequestCtx::new(&app, asked, actor, host::origin(&headers));
     let mut response = app.schema.execute(request.data(ctx)).await;
@@ -80,23 +84,37 @@ fn json_response(response: &GqlResponse) -> Response {
 
 /// An answer in GraphQL's shape for a request that was not executed.
 fn answer(status: StatusCode, code: &str, message: &str) -> Response {
-    (status, axum::Json(json!({ "errors": [{ "message": message, "extensions": { "code": code } }] }))).into_response()
+    (
+        status,
+        axum::Json(json!({ "errors": [{ "message": message, "extensions": { "code": code } }] })),
+    )
+        .into_response()
 }
 
 /// A request that failed before it could be executed.
 pub fn failure(e: &Error) -> Response {
     match e {
-        Error::Unauthenticated => {
-            answer(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", "The credential is not valid here; sign in again.")
-        }
+        Error::Unauthenticated => answer(
+            StatusCode::UNAUTHORIZED,
+            "UNAUTHENTICATED",
+            "The credential is not valid here; sign in again.",
+        ),
         Error::TenantSuspended => answer(StatusCode::OK, "TENANT_SUSPENDED", "This provider is suspended."),
         Error::Unavailable(why) => {
             tracing::warn!(%why, "unavailable");
-            answer(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", "The service is not available right now; try again.")
+            answer(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "UNAVAILABLE",
+                "The service is not available right now; try again.",
+            )
         }
         other => {
             tracing::error!(error = %other, "request failed");
-            answer(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "Something went wrong on our side.")
+            answer(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "INTERNAL",
+                "Something went wrong on our side.",
+            )
         }
     }
 }

@@ -36,6 +36,10 @@ fn authority(headers: &HeaderMap, uri: &Uri) -> Option<String> {
 /// `http://host:port` as the caller wrote it, for links in answers.
 pub fn origin(headers: &HeaderMap) -> String {
     let host = headers.get(header::HOST).and_then(|h| h.to_str().ok()).unwrap_or("localhost");
-    let scheme = headers.get("x-forwarded-proto").and_then(|p| p.to_str().ok()).filter(|p| *p == "https").unwrap_or("http");
+    let scheme = headers
+        .get("x-forwarded-proto")
+        .and_then(|p| p.to_str().ok())
+        .filter(|p| *p == "https")
+        .unwrap_or("http");
     format!("{scheme}://{host}")
 }

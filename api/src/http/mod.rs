@@ -32,15 +32,22 @@ pub fn router(app: App) -> Router {
         routes = routes.route("/graphql", get(graphql::explorer));
     }
     if app.config.test_clock {
-        routes = routes.route("/test/clock", put(test_clock::set)).route("/test/jobs/drain", post(test_clock::drain));
+        routes = routes
+            .route("/test/clock", put(test_clock::set))
+            .route("/test/jobs/drain", post(test_clock::drain));
     }
-    let on_a_host = routes.fallback(not_found).layer(middleware::from_fn_with_state(app.clone(), host::resolve));
+    let on_a_host = routes
+        .fallback(not_found)
+        .layer(middleware::from_fn_with_state(app.clone(), host::resolve));
     let layers = ServiceBuilder::new()
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
         .layer(TraceLayer::new_for_http().make_span_with(span))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         .layer(CatchPanicLayer::new())
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, Duration::from_secs(30)));
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::SERVICE_UNAVAILABLE,
+            Duration::from_secs(30),
+        ));
     Router::new()
         .route("/healthz", get(ops::alive))
         .route("/readyz", get(ops::ready))
@@ -52,12 +59,19 @@ pub fn router(app: App) -> Router {
 
 /// What is served on the operators' address.
 pub fn ops_router(app: App) -> Router {
-    Router::new().route("/healthz", get(ops::alive)).route("/readyz", get(ops::ready)).with_state(app)
+    Router::new()
+        .route("/healthz", get(ops::alive))
+        .route("/readyz", get(ops::ready))
+        .with_state(app)
 }
 
 /// One span per request: no query text, no variables, nothing personal.
 fn span(request: &axum::extract::Request) -> tracing::Span {
-    let id = request.headers().get(REQUEST_ID).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let id = request
+        .headers()
+        .get(REQUEST_ID)
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or_default();
     tracing::info_span!("request", id, method = %request.method(), path = request.uri().path(), tenant = tracing::field::Empty)
 }
 

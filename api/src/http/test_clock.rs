@@ -7,8 +7,6 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::json;
 use trunkline_domain::jobs;
-use trunkline_domain::kernel::event::Job;
-use trunkline_domain::runs::renewal::RenewDue;
 
 use super::graphql::failure;
 use super::not_found;
@@ -38,7 +36,7 @@ pub async fn drain(State(app): State<App>, Extension(asked): Extension<Host>) ->
         return not_found().await.into_response();
     }
     let drained = async {
-        jobs::schedule_daily(&app.database, RenewDue::KIND).await?;
+        jobs::schedule_daily(&app.database, trunkline_domain::DAILY_JOBS).await?;
         app.worker.drain().await
     };
     match drained.await {
