@@ -52,11 +52,13 @@ struct Inner {
 const PLATFORM_PROLOGUE: &str = "BEGIN; SET LOCAL search_path = pg_catalog";
 
 /// A dropped query future does not cancel its statement in the server: the server's own limits do.
-const LIMITS: [(&str, &str); 4] = [
+const LIMITS: [(&str, &str); 5] = [
     ("statement_timeout", "20s"),
     ("lock_timeout", "10s"),
     ("idle_in_transaction_session_timeout", "30s"),
     ("application_name", "trunkline"),
+    // The second fence rolls back where nothing is open, which is no news.
+    ("client_min_messages", "error"),
 ];
 
 impl Database {
