@@ -44,4 +44,4 @@ pub fn registry() -> jobs::Registry {
 }
 
 /// Jobs that every open ISP has once a day, on its own calendar.
-pub const DAILY_JOBS: &[&str] = &[];
+pub const DAILY_JOBS: &[&str] = &[<runs::renewal::RenewDue as kernel::event::Job>::KIND];

@@ -174,7 +174,10 @@ impl Worker {
     }
 
     async fn attempt(&self, job: Claimed) {
-        let outcome = self.perform(&job).await;
+        let outcome = tokio::select! {
+            outcome = self.perform(&job) => outcome,
+            lost = self.hold(&job) => Err(lost),
+        };
         let noted = match &outcome {
             Ok(()) => self.finish(&job).await,
             Err(e) => {
@@ -184,6 +187,24 @@ impl Worker {
         };
         if let Err(e) = noted {
             tracing::error!(job = job.id, error = %e, "job's outcome was not noted; it will run again");
+        }
+    }
+
+    /// Renews the lease while the job runs; ends only when that fails.
+    async fn hold(&self, job: &Claimed) -> Error {
+        loop {
+            tokio::time::sleep(Duration::from_secs(20)).await;
+            let renewed = async {
+                let tx = self.platform().await?;
+                tx.sql("UPDATE platform.job SET locked_until = statement_timestamp() + interval '60 seconds' WHERE id = $1")
+                    .bind(job.id)
+                    .run()
+                    .await?;
+                tx.commit().await
+            };
+            if let Err(e) = renewed.await {
+                return e;
+            }
         }
     }
 
