@@ -10,7 +10,9 @@ pub mod network;
 pub mod node;
 pub mod page;
 pub mod plans;
+pub mod radius;
 pub mod scalars;
+pub mod services;
 pub mod subscribers;
 
 use async_graphql::{EmptySubscription, MergedObject, Schema};
@@ -28,6 +30,8 @@ pub struct Query(
     subscribers::SubscribersQuery,
     network::NetworkQuery,
     billing::BillingQuery,
+    services::ServicesQuery,
+    radius::RadiusQuery,
 );
 
 #[derive(MergedObject, Default)]
@@ -37,6 +41,7 @@ pub struct Mutation(
     subscribers::SubscribersMutation,
     network::NetworkMutation,
     billing::BillingMutation,
+    services::ServicesMutation,
 );
 
 pub type ApiSchema = Schema<Query, Mutation, EmptySubscription>;

@@ -1,5 +1,5 @@
 use async_graphql::{Context, ID, Interface, Object};
-use trunkline_domain::kernel::ids::{GlobalId, InvoiceId, NasId, PlanId, SubscriberId, kind_of};
+use trunkline_domain::kernel::ids::{GlobalId, InvoiceId, NasId, PlanId, RadiusSessionId, ServiceId, SubscriberId, kind_of};
 
 use super::billing::{self, Invoice};
 use super::ctx::CtxExt;
@@ -7,6 +7,8 @@ use super::error::ApiResult;
 use super::ids;
 use super::network::{self, Nas};
 use super::plans::{self, Plan};
+use super::radius::{self, RadiusSession};
+use super::services::{self, Service};
 use super::subscribers::{self, Subscriber};
 
 /// Anything that has an id.
@@ -17,6 +19,8 @@ pub enum Node {
     Subscriber(Subscriber),
     Nas(Nas),
     Invoice(Invoice),
+    Service(Service),
+    RadiusSession(RadiusSession),
 }
 
 #[derive(Default)]
@@ -32,6 +36,8 @@ impl NodeQuery {
             Some(SubscriberId::KIND) => Ok(subscribers::find(rq, &id).await?.map(Node::Subscriber)),
             Some(NasId::KIND) => Ok(network::find(rq, &id).await?.map(Node::Nas)),
             Some(InvoiceId::KIND) => Ok(billing::find(rq, &id).await?.map(Node::Invoice)),
+            Some(ServiceId::KIND) => Ok(services::find(rq, &id).await?.map(Node::Service)),
+            Some(RadiusSessionId::KIND) => Ok(radius::find_session(rq, &id).await?.map(Node::RadiusSession)),
             _ => ids::query::<PlanId>(&id).map(|_| None),
         }
     }

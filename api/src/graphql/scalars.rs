@@ -2,7 +2,9 @@
 
 use std::str::FromStr;
 
-use async_graphql::{InputType, InputValueError, InputValueResult, MaybeUndefined, Scalar, ScalarType, SimpleObject, Value};
+use async_graphql::{
+    InputObject, InputType, InputValueError, InputValueResult, MaybeUndefined, Scalar, ScalarType, SimpleObject, Value,
+};
 use chrono::{NaiveDate, SecondsFormat, Utc};
 use trunkline_domain::kernel::money::{Currency, Money as DomainMoney};
 use trunkline_domain::kernel::patch::Patch;
@@ -58,6 +60,13 @@ impl ScalarType for Date {
     fn to_value(&self) -> Value {
         Value::String(self.0.format("%Y-%m-%d").to_string())
     }
+}
+
+/// Both ends inclusive; at most 800 days.
+#[derive(Clone, Copy, InputObject)]
+pub struct DateRange {
+    pub from: Date,
+    pub to: Date,
 }
 
 /// Exact decimal as a string, at most 15 digits before and 4 after the point, e.g. "1180.00". A JSON number is refused.

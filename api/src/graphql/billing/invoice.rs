@@ -12,7 +12,8 @@ use crate::graphql::error::{ApiError, ApiResult};
 use crate::graphql::ids;
 use crate::graphql::page::connection;
 use crate::graphql::plans::Plan;
-use crate::graphql::scalars::{Date, DateTime, Decimal, Json, Money};
+use crate::graphql::scalars::{Date, DateRange, DateTime, Decimal, Json, Money};
+use crate::graphql::services::Service;
 use crate::graphql::subscribers::Subscriber;
 
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
@@ -172,6 +173,12 @@ impl InvoiceLine {
         subscriber(ctx, self.0.subscriber_id).await
     }
 
+    /// The service that it charges for, if any.
+    async fn service(&self, ctx: &Context<'_>) -> ApiResult<Option<Service>> {
+        let Some(id) = self.0.service_id else { return Ok(None) };
+        Ok(ctx.rq().loader().load_one(id).await?.map(Service))
+    }
+
     /// The plan that it charges for; null for a line that is not of a service.
     async fn plan(&self, ctx: &Context<'_>) -> ApiResult<Option<Plan>> {
         let Some(id) = self.0.plan_id else { return Ok(None) };
@@ -249,13 +256,6 @@ impl From<billing::rules::TaxAmount> for TaxAmount {
             amount: tax.amount.into(),
         }
     }
-}
-
-/// Both ends inclusive; at most 800 days.
-#[derive(InputObject)]
-pub struct DateRange {
-    pub from: Date,
-    pub to: Date,
 }
 
 #[derive(InputObject)]

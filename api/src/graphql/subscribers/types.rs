@@ -2,6 +2,7 @@ use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object, Simp
 use trunkline_domain::Result;
 use trunkline_domain::kernel::ids::{PlanId, SubscriberId};
 use trunkline_domain::kernel::patch::Patch;
+use trunkline_domain::services::ServiceStatus as Status;
 use trunkline_domain::subscribers::{
     self, CreateSubscriber, SubscriberFilter as Filter, SubscriberOrder as Order, UpdateSubscriber,
 };
@@ -12,6 +13,7 @@ use crate::graphql::error::{ApiResult, payload};
 use crate::graphql::ids;
 use crate::graphql::page::{self, connection};
 use crate::graphql::scalars::{DateTime, Uuid, patch};
+use crate::graphql::services::{self, ServiceConnection, ServiceStatus};
 
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "subscribers::SubscriberStatus")]
@@ -124,7 +126,16 @@ impl Subscriber {
         }
     }
 
-    // ── services: `services` ──
+    /// Its services, oldest first.
+    #[graphql(complexity = "page::cost(first, child_complexity)")]
+    async fn services(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default = 20)] first: i32,
+        after: Option<String>,
+    ) -> ApiResult<ServiceConnection> {
+        services::of_subscriber(ctx, self.0.id, first, after.as_deref()).await
+    }
 
     // ── ledger: `balance` ──
 
@@ -162,6 +173,8 @@ pub struct SubscriberFilter {
     status: Option<SubscriberStatus>,
     /// With a service of this plan that is not terminated, unless `serviceStatus` asks for those.
     plan_id: Option<ID>,
+    /// With a service in this state; with `planId`, the same service.
+    service_status: Option<ServiceStatus>,
     /// Whether it owes money. Needs the right to read invoices.
     owing: Option<bool>,
 }
@@ -174,7 +187,7 @@ impl SubscriberFilter {
             search: self.search,
             status: self.status.map(Into::into),
             plan_id: self.plan_id.map(plan_id).transpose()?,
-            service_status: None,
+            service_status: self.service_status.map(|status| Status::from(status).to_string()),
             owing: self.owing,
         })
     }

@@ -1,0 +1,7 @@
+mod mutation;
+mod query;
+mod types;
+
+pub use mutation::ServicesMutation;
+pub use query::{ServicesQuery, find, of_subscriber};
+pub use types::{Service, ServiceConnection, ServiceStatus};

@@ -1,0 +1,68 @@
+use async_graphql::{Context, Object};
+use trunkline_domain::runs;
+
+use super::types::{
+    ServiceActivateInput, ServiceActivatePayload, ServiceCreateInput, ServiceCreatePayload, ServicePasswordSetInput,
+    ServicePasswordSetPayload, ServiceResumeInput, ServiceResumePayload, ServiceSuspendInput, ServiceSuspendPayload,
+};
+use crate::graphql::ctx::CtxExt;
+use crate::graphql::error::ApiResult;
+
+#[derive(Default)]
+pub struct ServicesMutation;
+
+#[Object]
+impl ServicesMutation {
+    /// Adds a service to a subscriber.
+    async fn service_create(&self, ctx: &Context<'_>, input: ServiceCreateInput) -> ApiResult<ServiceCreatePayload> {
+        let result = match input.command() {
+            Ok(cmd) => ctx.rq().write(async move |tx| runs::service_create(tx, &cmd).await).await,
+            Err(e) => Err(e),
+        };
+        ServiceCreatePayload::of(result)
+    }
+
+    /// Lets a service begin that was added with `activate: false`.
+    async fn service_activate(&self, ctx: &Context<'_>, input: ServiceActivateInput) -> ApiResult<ServiceActivatePayload> {
+        let result = match input.command() {
+            Ok(cmd) => ctx.rq().write(async move |tx| runs::service_activate(tx, &cmd).await).await,
+            Err(e) => Err(e),
+        };
+        ServiceActivatePayload::of(result)
+    }
+
+    /// Switches a service off until staff switch it on again; its next login is rejected.
+    async fn service_suspend(&self, ctx: &Context<'_>, input: ServiceSuspendInput) -> ApiResult<ServiceSuspendPayload> {
+        let result = match input.command() {
+            Ok(cmd) => ctx.rq().write(async move |tx| runs::service_suspend(tx, &cmd).await).await,
+            Err(e) => Err(e),
+        };
+        ServiceSuspendPayload::of(result)
+    }
+
+    /// Lifts a suspension. A service that has to be paid for first stays SUSPENDED, for that reason.
+    async fn service_resume(&self, ctx: &Context<'_>, input: ServiceResumeInput) -> ApiResult<ServiceResumePayload> {
+        let result = match input.command() {
+            Ok(cmd) => ctx.rq().write(async move |tx| runs::service_resume(tx, &cmd).await).await,
+            Err(e) => Err(e),
+        };
+        ServiceResumePayload::of(result)
+    }
+
+    /// Sets the network password. A subscriber may set that of its own services.
+    async fn service_password_set(
+        &self,
+        ctx: &Context<'_>,
+        input: ServicePasswordSetInput,
+    ) -> ApiResult<ServicePasswordSetPayload> {
+        let result = match input.command() {
+            Ok(cmd) => {
+                ctx.rq()
+                    .write(async move |tx| runs::service_password_set(tx, &cmd).await)
+                    .await
+            }
+            Err(e) => Err(e),
+        };
+        ServicePasswordSetPayload::of(result)
+    }
+}

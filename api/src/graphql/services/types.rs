@@ -1,0 +1,280 @@
+use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
+use trunkline_domain::kernel::ids::{ServiceId, SubscriberId};
+use trunkline_domain::runs::{ActivateService, ResumeService, ServiceOrder, SetServicePassword, SuspendService};
+use trunkline_domain::services::{self, CreateService};
+use trunkline_domain::{Error, Result, radius};
+
+use crate::graphql::billing::Invoice;
+use crate::graphql::ctx::{CtxExt, lookup};
+use crate::graphql::error::{ApiResult, UserError, payload, settle};
+use crate::graphql::ids;
+use crate::graphql::page::connection;
+use crate::graphql::plans::Plan;
+use crate::graphql::radius::{OnlineOf, Usage};
+use crate::graphql::scalars::{Date, DateRange, DateTime, Uuid};
+use crate::graphql::subscribers::{Address, AddressInput, Subscriber};
+
+/// PENDING: not yet on. GRACE: unpaid, still on. SUSPENDED: off, may come back. TERMINATED: over.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "services::ServiceStatus")]
+pub enum ServiceStatus {
+    Pending,
+    Active,
+    Grace,
+    Suspended,
+    Terminated,
+}
+
+/// A payment lifts ARREARS and EXPIRED by itself, never the others.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "services::SuspensionCause")]
+pub enum SuspensionCause {
+    Arrears,
+    Expired,
+    Staff,
+    Subscriber,
+}
+
+/// Why and since when a service is off.
+#[derive(SimpleObject)]
+pub struct Suspension {
+    pub cause: SuspensionCause,
+    pub since: DateTime,
+    pub reason: Option<String>,
+}
+
+/// A plan that a subscriber has.
+#[derive(Clone)]
+pub struct Service(pub services::Service);
+
+impl From<services::Service> for Service {
+    fn from(service: services::Service) -> Self {
+        Self(service)
+    }
+}
+
+#[Object]
+impl Service {
+    pub async fn id(&self) -> ID {
+        ids::out(self.0.id)
+    }
+
+    async fn subscriber(&self, ctx: &Context<'_>) -> ApiResult<Subscriber> {
+        let found = ctx.rq().loader().load_one(self.0.subscriber_id).await?;
+        Ok(Subscriber(found.ok_or(Error::Forbidden)?))
+    }
+
+    /// What is sold under this plan now; the service keeps the price and speed that it has until its next period.
+    async fn plan(&self, ctx: &Context<'_>) -> ApiResult<Plan> {
+        let found = ctx.rq().loader().load_one(self.0.plan_id).await?;
+        Ok(Plan(found.ok_or(Error::Forbidden)?))
+    }
+
+    async fn status(&self) -> ServiceStatus {
+        self.0.state.status().into()
+    }
+
+    /// Null unless SUSPENDED.
+    async fn suspension(&self) -> Option<Suspension> {
+        self.0.state.suspension().map(|s| Suspension {
+            cause: s.cause.into(),
+            since: DateTime(s.since),
+            reason: s.reason.clone(),
+        })
+    }
+
+    /// RADIUS user name, unique within the tenant regardless of case.
+    async fn username(&self) -> Option<&str> {
+        self.0.username.as_deref()
+    }
+
+    async fn installation_address(&self) -> Option<Address> {
+        self.0.installation_address.clone().map(Into::into)
+    }
+
+    /// Its first day; null until that is known.
+    async fn started_on(&self) -> Option<Date> {
+        self.0.started_on.map(Date)
+    }
+
+    /// The period being used: from, inclusive.
+    async fn period_starts_at(&self) -> Option<DateTime> {
+        self.0.period_starts_at.map(DateTime)
+    }
+
+    /// … to, exclusive.
+    async fn period_ends_at(&self) -> Option<DateTime> {
+        self.0.period_ends_at.map(DateTime)
+    }
+
+    /// Prepaid: access lasts until then, grace aside.
+    async fn paid_until(&self) -> Option<DateTime> {
+        self.0.paid_until.map(DateTime)
+    }
+
+    /// When it is charged next; null while it is suspended in advance of that.
+    async fn next_billing_date(&self) -> Option<Date> {
+        self.0.next_billing_on.map(Date)
+    }
+
+    /// Whether it has an open session. Needs `session:read`; a subscriber sees its own.
+    async fn online(&self, ctx: &Context<'_>) -> ApiResult<Option<bool>> {
+        let key = OnlineOf {
+            service: self.0.id,
+            subscriber: self.0.subscriber_id,
+        };
+        let found = ctx.rq().loader().load_one(key).await?;
+        Ok(Some(found.ok_or(Error::Forbidden)?))
+    }
+
+    /// What it used on these days. Needs `session:read`; a subscriber sees its own.
+    async fn usage(&self, ctx: &Context<'_>, range: DateRange) -> ApiResult<Option<Usage>> {
+        let service = self.0.clone();
+        let usage = ctx
+            .rq()
+            .read(async move |tx| radius::usage(tx, &service, range.from.0, range.to.0).await)
+            .await?;
+        Ok(Some(usage.into()))
+    }
+
+    /// Counts changes.
+    async fn version(&self) -> i32 {
+        self.0.version
+    }
+}
+
+connection!(ServiceConnection, ServiceEdge, Service);
+lookup!(ServiceId => services::Service, services::by_ids, |service| service.id);
+
+#[derive(InputObject)]
+pub struct ServiceCreateInput {
+    subscriber_id: ID,
+    plan_id: ID,
+    /// Null for a plan without network access.
+    username: Option<String>,
+    password: Option<String>,
+    /// Where it is installed; decides the place of supply. Default: the subscriber's address.
+    installation_address: Option<AddressInput>,
+    /// Default: today in the tenant's time zone.
+    starts_on: Option<Date>,
+    /// Invoices the first period if it is billed in advance; on line at once or on payment, as `BillingSettings.activation`
+    /// says.
+    #[graphql(default = true)]
+    activate: bool,
+    idempotency_key: Uuid,
+}
+
+impl ServiceCreateInput {
+    pub fn command(self) -> Result<ServiceOrder> {
+        Ok(ServiceOrder {
+            service: CreateService {
+                subscriber_id: ids::input::<SubscriberId>(&self.subscriber_id, "subscriberId")?,
+                plan_id: ids::input(&self.plan_id, "planId")?,
+                username: self.username,
+                password: self.password,
+                installation_address: self.installation_address.map(Into::into),
+                starts_on: self.starts_on.map(|d| d.0),
+            },
+            activate: self.activate,
+            idempotency_key: self.idempotency_key.0,
+        })
+    }
+}
+
+#[derive(InputObject)]
+pub struct ServiceActivateInput {
+    id: ID,
+    /// Default: the day that was agreed, if that is still to come, else today.
+    starts_on: Option<Date>,
+    idempotency_key: Uuid,
+}
+
+impl ServiceActivateInput {
+    pub fn command(self) -> Result<ActivateService> {
+        Ok(ActivateService {
+            id: ids::input(&self.id, "id")?,
+            starts_on: self.starts_on.map(|d| d.0),
+            idempotency_key: self.idempotency_key.0,
+        })
+    }
+}
+
+#[derive(InputObject)]
+pub struct ServiceSuspendInput {
+    id: ID,
+    reason: String,
+    idempotency_key: Uuid,
+}
+
+impl ServiceSuspendInput {
+    pub fn command(self) -> Result<SuspendService> {
+        Ok(SuspendService {
+            id: ids::input(&self.id, "id")?,
+            reason: self.reason,
+            idempotency_key: self.idempotency_key.0,
+        })
+    }
+}
+
+#[derive(InputObject)]
+pub struct ServiceResumeInput {
+    id: ID,
+    idempotency_key: Uuid,
+}
+
+impl ServiceResumeInput {
+    pub fn command(self) -> Result<ResumeService> {
+        Ok(ResumeService {
+            id: ids::input(&self.id, "id")?,
+            idempotency_key: self.idempotency_key.0,
+        })
+    }
+}
+
+/// The network password.
+#[derive(InputObject)]
+pub struct ServicePasswordSetInput {
+    id: ID,
+    password: String,
+}
+
+impl ServicePasswordSetInput {
+    pub fn command(self) -> Result<SetServicePassword> {
+        Ok(SetServicePassword {
+            id: ids::input(&self.id, "id")?,
+            password: self.password,
+        })
+    }
+}
+
+/// Declares a payload with a service and the invoice of its first period.
+macro_rules! with_invoice {
+    ($name:ident) => {
+        #[derive(SimpleObject)]
+        pub struct $name {
+            pub service: Option<Service>,
+            /// Of the first period; null when nothing is due in advance.
+            pub invoice: Option<Invoice>,
+            /// Business refusals; empty when it was done.
+            pub user_errors: Vec<UserError>,
+        }
+
+        impl $name {
+            pub fn of(result: Result<(services::Service, Option<trunkline_domain::billing::Invoice>)>) -> ApiResult<Self> {
+                let (made, user_errors) = settle(result)?;
+                let (service, invoice) = made.unzip();
+                Ok(Self {
+                    service: service.map(Service),
+                    invoice: invoice.flatten().map(Invoice),
+                    user_errors,
+                })
+            }
+        }
+    };
+}
+
+with_invoice!(ServiceCreatePayload);
+with_invoice!(ServiceActivatePayload);
+payload!(ServiceSuspendPayload { service: Service });
+payload!(ServiceResumePayload { service: Service });
+payload!(ServicePasswordSetPayload { service: Service });
