@@ -5,6 +5,6 @@
 mod harness;
 
 mod contract;
-// mod storm;
+mod storm;
 mod tidy;
 mod walls;
