@@ -5,6 +5,7 @@
 mod harness;
 
 mod contract;
+mod doors;
 mod storm;
 mod tidy;
 mod walls;

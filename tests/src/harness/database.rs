@@ -1,12 +1,16 @@
 //! A database per test, cloned from a template that is made once per run.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, OnceLock};
 
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use trunkline_domain::identity;
 use trunkline_domain::kernel::crypto::SecretKey;
-use trunkline_domain::kernel::db::DatabaseSettings;
+use trunkline_domain::kernel::db::{Database, DatabaseSettings, TenantDb, TenantTx};
+use trunkline_domain::kernel::{Actor, Clock};
+use trunkline_domain::runs::{self, CreateDirector};
+use trunkline_domain::tenants::{Directory, OpenTenant, Owner};
 use trunkline_migration::{Installation, assign_cell, create_schema, migrate, role_password, secure_database};
 use uuid::Uuid;
 
@@ -14,6 +18,9 @@ use super::cluster::cluster;
 
 /// The installation's secret key in all databases of the run.
 pub const SECRET: &[u8] = b"a secret of the tests: 32 bytes or more";
+
+/// Of everybody who signs in anywhere.
+pub const PASSWORD: &str = "correct horse battery staple";
 
 const TEMPLATE: &str = "template_trunkline";
 
@@ -56,10 +63,6 @@ impl TestDb {
             installation,
             tenants: template.clone(),
         }
-    }
-
-    pub fn url(&self) -> String {
-        cluster().admin_url(&self.name)
     }
 
     /// As the superuser.
@@ -147,17 +150,84 @@ fn template() -> &'static Vec<TestTenant> {
     })
 }
 
+/// Migrates a fresh database and opens the ISPs by the product's own use cases.
 async fn make_template() -> Vec<TestTenant> {
     let mut server = connect("postgres").await;
     execute(&mut server, format!("CREATE DATABASE {TEMPLATE}")).await;
     let mut admin = connect(TEMPLATE).await;
     migrate(&mut admin, SECRET).await.expect("migrate");
-    let mut tenants = Vec::new();
-    for slug in ["asha", "baraka", "chandra"] {
-        tenants.push(open_bare_tenant(&mut admin, slug).await);
-    }
     admin.close().await.unwrap();
+
+    let clock = Clock::system();
+    clock.set("2026-03-01T06:00:00Z".parse().unwrap());
+    let database = Database::open(settings_for(TEMPLATE), clock).await.expect("open");
+    identity::ensure_first_admin(&database, "admin@platform.example", PASSWORD)
+        .await
+        .expect("administrator");
+    let system = Arc::new(Actor::System);
+    let director = CreateDirector {
+        name: "Meridian Holdings".into(),
+        account: identity::NewAccount {
+            name: "Dana Director".into(),
+            email: "director@meridian.example".into(),
+            password: PASSWORD.into(),
+        },
+    };
+    let director = runs::director_create(&database, &system, director).await.expect("director");
+    let directory = Directory::new(database.clone(), "localhost");
+    let mut tenants = Vec::new();
+    for (slug, name, template, director_id) in [
+        ("asha", "Asha Fibre", "in-broadband", None),
+        ("baraka", "Baraka Hotspots", "ke-hotspot", None),
+        ("chandra", "Chandra Networks", "in-broadband", Some(director.id)),
+    ] {
+        let open = OpenTenant {
+            slug: slug.into(),
+            name: name.into(),
+            template: template.into(),
+            currency: None,
+            timezone: None,
+            director_id,
+            owner: Owner {
+                name: format!("Owner of {name}"),
+                email: format!("owner@{slug}.example"),
+                password: PASSWORD.into(),
+            },
+            idempotency_key: None,
+        };
+        runs::tenant_create(&database, &system, open).await.expect("tenant");
+        let tenant = directory.by_slug(slug).await.unwrap().expect("the ISP that was opened");
+        let inside = TenantDb::new(database.clone(), tenant.clone(), system.clone());
+        inside.write(async |tx| hire(tx, slug).await).await.expect("staff");
+        tenants.push(TestTenant {
+            number: tenant.number(),
+            slug: slug.to_owned(),
+            role: tenant.role().to_owned(),
+        });
+    }
+    database.close().await;
     tenants
+}
+
+/// A member of staff per role, `<role>@<slug>.example`, and `nothing@…`, who may do nothing.
+async fn hire(tx: &TenantTx, slug: &'static str) -> trunkline_domain::Result<()> {
+    tx.sql("INSERT INTO role (code, name, permissions) VALUES ('nothing', 'No permission', '{}')")
+        .run()
+        .await?;
+    let roles: Vec<String> = tx
+        .sql("SELECT code FROM role WHERE code <> 'owner' ORDER BY code")
+        .scalars()
+        .await?;
+    for role in roles {
+        let cmd = identity::CreateStaff {
+            name: format!("{role} of {slug}"),
+            email: format!("{role}@{slug}.example"),
+            password: PASSWORD.into(),
+            role,
+        };
+        identity::staff_create(tx, cmd).await?;
+    }
+    Ok(())
 }
 
 /// Opens an ISP without template rows and owner: enough for what is tested below the product's use cases.
@@ -197,10 +267,15 @@ pub async fn open_bare_tenant(admin: &mut PgConnection, slug: &str) -> TestTenan
 
 /// How the product reaches a test's database.
 pub fn settings(db: &TestDb) -> DatabaseSettings {
+    settings_for(&db.name)
+}
+
+fn settings_for(database: &str) -> DatabaseSettings {
+    let url = cluster().admin_url(database);
     DatabaseSettings {
-        url: db.url(),
-        admin_url: db.url(),
-        listen_url: db.url(),
+        url: url.clone(),
+        admin_url: url.clone(),
+        listen_url: url,
         max_connections: 4,
         secret: SecretKey::new(SECRET).expect("long enough"),
         cancellation_guard: true,

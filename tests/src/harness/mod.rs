@@ -1,12 +1,16 @@
 //! What the suites stand on: one PostgreSQL per run, a database per test, the product in process.
 
+mod app;
 mod cluster;
 mod database;
+mod shop;
 
 use std::path::{Path, PathBuf};
 
+pub use app::{Answer, Ask, START, TestApp, Who};
 pub use cluster::cluster;
-pub use database::{SECRET, TestDb, TestTenant, connect, execute, open_bare_tenant, settings};
+pub use database::{PASSWORD, SECRET, TestDb, TestTenant, connect, execute, open_bare_tenant, settings};
+pub use shop::{FirstSubscriber, id, key};
 
 /// The checkout.
 pub fn root() -> PathBuf {
