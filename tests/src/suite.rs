@@ -6,6 +6,7 @@ mod harness;
 
 mod contract;
 mod doors;
+mod payments;
 mod storm;
 mod tidy;
 mod walls;

@@ -9,6 +9,7 @@ pub mod ids;
 pub mod network;
 pub mod node;
 pub mod page;
+pub mod payments;
 pub mod plans;
 pub mod radius;
 pub mod scalars;
@@ -32,6 +33,7 @@ pub struct Query(
     billing::BillingQuery,
     services::ServicesQuery,
     radius::RadiusQuery,
+    payments::PaymentsQuery,
 );
 
 #[derive(MergedObject, Default)]
@@ -42,6 +44,7 @@ pub struct Mutation(
     network::NetworkMutation,
     billing::BillingMutation,
     services::ServicesMutation,
+    payments::PaymentsMutation,
 );
 
 pub type ApiSchema = Schema<Query, Mutation, EmptySubscription>;

@@ -1,11 +1,14 @@
 use async_graphql::{Context, ID, Interface, Object};
-use trunkline_domain::kernel::ids::{GlobalId, InvoiceId, NasId, PlanId, RadiusSessionId, ServiceId, SubscriberId, kind_of};
+use trunkline_domain::kernel::ids::{
+    GlobalId, InvoiceId, NasId, PaymentId, PlanId, RadiusSessionId, ServiceId, SubscriberId, kind_of,
+};
 
 use super::billing::{self, Invoice};
 use super::ctx::CtxExt;
 use super::error::ApiResult;
 use super::ids;
 use super::network::{self, Nas};
+use super::payments::{self, Payment};
 use super::plans::{self, Plan};
 use super::radius::{self, RadiusSession};
 use super::services::{self, Service};
@@ -21,6 +24,7 @@ pub enum Node {
     Invoice(Invoice),
     Service(Service),
     RadiusSession(RadiusSession),
+    Payment(Payment),
 }
 
 #[derive(Default)]
@@ -38,6 +42,7 @@ impl NodeQuery {
             Some(InvoiceId::KIND) => Ok(billing::find(rq, &id).await?.map(Node::Invoice)),
             Some(ServiceId::KIND) => Ok(services::find(rq, &id).await?.map(Node::Service)),
             Some(RadiusSessionId::KIND) => Ok(radius::find_session(rq, &id).await?.map(Node::RadiusSession)),
+            Some(PaymentId::KIND) => Ok(payments::find(rq, &id).await?.map(Node::Payment)),
             _ => ids::query::<PlanId>(&id).map(|_| None),
         }
     }

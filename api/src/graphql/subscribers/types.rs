@@ -12,7 +12,8 @@ use crate::graphql::ctx::{CtxExt, lookup};
 use crate::graphql::error::{ApiResult, payload};
 use crate::graphql::ids;
 use crate::graphql::page::{self, connection};
-use crate::graphql::scalars::{DateTime, Uuid, patch};
+use crate::graphql::payments::{self, PaymentConnection};
+use crate::graphql::scalars::{DateTime, Money, Uuid, patch};
 use crate::graphql::services::{self, ServiceConnection, ServiceStatus};
 
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
@@ -137,7 +138,10 @@ impl Subscriber {
         services::of_subscriber(ctx, self.0.id, first, after.as_deref()).await
     }
 
-    // ── ledger: `balance` ──
+    /// Positive: the subscriber owes. Negative: credit in hand. Derived from the ledger.
+    async fn balance(&self, ctx: &Context<'_>) -> ApiResult<Option<Money>> {
+        payments::balance_of(ctx, self.0.id).await.map(Some)
+    }
 
     /// The invoices that it pays, newest first.
     #[graphql(complexity = "page::cost(first, child_complexity)")]
@@ -145,7 +149,11 @@ impl Subscriber {
         billing::invoices_of(ctx, self.0.id, first, after).await.map(Some)
     }
 
-    // ── payments: `payments` ──
+    /// What it has paid, newest first.
+    #[graphql(complexity = "page::cost(first, child_complexity)")]
+    async fn payments(&self, ctx: &Context<'_>, first: i32, after: Option<String>) -> ApiResult<Option<PaymentConnection>> {
+        payments::payments_of(ctx, self.0.id, first, after).await.map(Some)
+    }
 
     async fn created_at(&self) -> DateTime {
         DateTime(self.0.created_at)

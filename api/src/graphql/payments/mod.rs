@@ -1,0 +1,7 @@
+mod mutation;
+mod query;
+mod types;
+
+pub use mutation::PaymentsMutation;
+pub use query::{PaymentsQuery, balance_of, find, payments_of};
+pub use types::{Payment, PaymentConnection};
