@@ -4,6 +4,7 @@
 
 mod harness;
 
+mod billing;
 mod contract;
 mod doors;
 mod payments;

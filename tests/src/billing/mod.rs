@@ -1,0 +1,9 @@
+//! Billing through the API: what invoices come to, their numbers, what they cover, and that the books agree with them.
+
+mod agreement;
+mod golden;
+mod invoices;
+mod isp;
+mod numbers;
+mod periods;
+mod registrations;
