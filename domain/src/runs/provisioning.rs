@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::billing::rules::BillingPack;
 use crate::kernel::actor::Actor;
 use crate::kernel::db::{Database, TenantTx};
 use crate::kernel::error::{Error, Result};
@@ -37,6 +38,7 @@ pub async fn tenant_create(database: &Database, actor: &Arc<Actor>, cmd: OpenTen
             branding(&tx).await?;
             billing::adopt(&tx, &template).await?;
             starter_plans(&tx, &template).await?;
+            billing_terms(&tx, &template).await?;
             tx.commit().await?;
             tenant.id()
         }
@@ -54,6 +56,15 @@ async fn branding(tx: &TenantTx) -> Result<()> {
     .run()
     .await?;
     Ok(())
+}
+
+/// The template's billing settings and tax rules. Amounts among them must suit the currency that the ISP bills in.
+async fn billing_terms(tx: &TenantTx, template: &Template) -> Result<()> {
+    let pack = BillingPack::from_template(template).map_err(Error::internal)?;
+    pack.settings
+        .check(tx.tenant().currency(), &pack.number_rule, &[])
+        .map_err(|e| Error::invalid("currency", format!("The template cannot be used with this currency: {e}.")))?;
+    billing::adopt(tx, &pack).await
 }
 
 /// The template's plans. An ISP that bills in another currency than its template's gets none: the prices would be wrong.

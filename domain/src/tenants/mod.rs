@@ -5,6 +5,7 @@
 
 mod directors;
 mod directory;
+mod domains;
 pub mod entity;
 mod open;
 mod queries;
@@ -17,6 +18,7 @@ pub use directors::{
     directors_by_ids,
 };
 pub use directory::{Directory, Site};
+pub use domains::{Domain, TxtResolver, domain_add, domain_find, domain_remove, domain_verify, domains_of};
 pub use entity::{TenantDetails, TenantStatus};
 pub use open::{New, OpenTenant, Opening, Owner, open};
 pub use queries::{TenantFilter, TenantKey, count, find, get, list};
