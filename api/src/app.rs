@@ -8,6 +8,7 @@ use trunkline_domain::kernel::Clock;
 use trunkline_domain::kernel::db::{Database, DatabaseSettings};
 use trunkline_domain::tenants::Directory;
 
+use crate::adapters::dns::Dns;
 use crate::config::Config;
 use crate::graphql::{self, ApiSchema};
 
@@ -20,6 +21,7 @@ pub struct Parts {
     pub database: Database,
     pub directory: Directory,
     pub authenticator: Authenticator,
+    pub dns: Dns,
     pub schema: ApiSchema,
     pub worker: Worker,
 }
@@ -38,12 +40,14 @@ impl App {
         let database = Database::open(settings, clock).await?;
         let directory = Directory::new(database.clone(), &config.base_domain);
         let authenticator = Authenticator::new(database.clone());
+        let dns = Dns::new(config.dns_server);
         let worker = Worker::new(database.clone(), Arc::new(trunkline_domain::registry()));
         Ok(Self(Arc::new(Parts {
             config,
             database,
             directory,
             authenticator,
+            dns,
             schema: graphql::schema(),
             worker,
         })))

@@ -1,5 +1,6 @@
 //! HTTP, GraphQL, worker and command line over `trunkline-domain`. No business rule lives here.
 
+pub mod adapters;
 pub mod app;
 pub mod cli;
 pub mod config;

@@ -26,6 +26,7 @@ pub struct RequestCtx {
     radius: RadiusEndpoint,
     reader: Arc<Reader>,
     loader: DataLoader<Lookup>,
+    platform_loader: DataLoader<PlatformLookup>,
 }
 
 impl RequestCtx {
@@ -43,6 +44,13 @@ impl RequestCtx {
         });
         let loader = DataLoader::new(Lookup(reader.clone()), TokioSpawner::current(), TokioTimer::default())
             .delay(Duration::from_micros(50));
+        let platform_lookup = PlatformLookup {
+            database: database.clone(),
+            host: host.clone(),
+            actor: actor.clone(),
+        };
+        let platform_loader =
+            DataLoader::new(platform_lookup, TokioSpawner::current(), TokioTimer::default()).delay(Duration::from_micros(50));
         let radius = RadiusEndpoint {
             address: app.config.radius_address.clone(),
             auth_port: app.config.radius_auth_port,
@@ -57,6 +65,7 @@ impl RequestCtx {
             radius,
             reader,
             loader,
+            platform_loader,
         }
     }
 
@@ -88,12 +97,30 @@ impl RequestCtx {
         &self.loader
     }
 
+    /// As [`Self::loader`], for objects of the platform.
+    pub fn platform_loader(&self) -> &DataLoader<PlatformLookup> {
+        &self.platform_loader
+    }
+
     /// A transaction on the platform schema; only on the platform's host.
     pub async fn platform(&self) -> Result<PlatformTx> {
-        match self.host {
-            Host::Platform => self.database.begin_platform(self.actor.clone()).await,
-            Host::Tenant(_) => Err(elsewhere(&self.actor)),
+        platform(&self.database, &self.host, &self.actor).await
+    }
+
+    /// For what is done on the platform's host only, and by somebody who has signed in.
+    pub fn require_platform_host(&self) -> Result<()> {
+        match (&self.host, &*self.actor) {
+            (Host::Platform, Actor::Anonymous) => Err(Error::Unauthenticated),
+            (Host::Platform, _) => Ok(()),
+            (Host::Tenant(_), actor) => Err(elsewhere(actor)),
         }
+    }
+}
+
+async fn platform(database: &Database, host: &Host, actor: &Arc<Actor>) -> Result<PlatformTx> {
+    match host {
+        Host::Platform => database.begin_platform(actor.clone()).await,
+        Host::Tenant(_) => Err(elsewhere(actor)),
     }
 }
 
@@ -153,6 +180,19 @@ impl Reader {
 
     async fn release(&self) {
         self.tx.lock().await.take();
+    }
+}
+
+/// Loads objects of the platform by id, each batch in a transaction of its own.
+pub struct PlatformLookup {
+    database: Database,
+    host: Host,
+    actor: Arc<Actor>,
+}
+
+impl PlatformLookup {
+    pub async fn begin(&self) -> Result<PlatformTx> {
+        platform(&self.database, &self.host, &self.actor).await
     }
 }
 

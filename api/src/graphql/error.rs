@@ -14,6 +14,12 @@ pub type ApiResult<T> = Result<T, ApiError>;
 #[derive(Clone)]
 pub struct ApiError(Arc<Error>);
 
+impl ApiError {
+    pub fn is_forbidden(&self) -> bool {
+        matches!(*self.0, Error::Forbidden)
+    }
+}
+
 impl From<Error> for ApiError {
     fn from(e: Error) -> Self {
         Self(Arc::new(e))

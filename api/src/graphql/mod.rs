@@ -5,6 +5,7 @@ pub mod branding;
 pub mod ctx;
 pub mod depth;
 pub mod error;
+pub mod identity;
 pub mod ids;
 pub mod network;
 pub mod node;
@@ -15,6 +16,7 @@ pub mod radius;
 pub mod scalars;
 pub mod services;
 pub mod subscribers;
+pub mod tenants;
 
 use async_graphql::{EmptySubscription, MergedObject, Schema};
 
@@ -26,6 +28,8 @@ const MAX_COMPLEXITY: usize = 30_000;
 #[derive(MergedObject, Default)]
 pub struct Query(
     node::NodeQuery,
+    identity::IdentityQuery,
+    tenants::TenantsQuery,
     branding::BrandingQuery,
     plans::PlansQuery,
     subscribers::SubscribersQuery,
@@ -38,6 +42,8 @@ pub struct Query(
 
 #[derive(MergedObject, Default)]
 pub struct Mutation(
+    identity::IdentityMutation,
+    tenants::TenantsMutation,
     branding::BrandingMutation,
     plans::PlansMutation,
     subscribers::SubscribersMutation,

@@ -36,6 +36,18 @@ macro_rules! select {
     };
 }
 
+/// A neutral look under the ISP's own name, when it is opened.
+pub async fn adopt(tx: &TenantTx) -> Result<()> {
+    tx.sql(
+        "INSERT INTO branding (display_name, primary_color, accent_color, legal_name, address)
+         VALUES ($1, '#1f4e79', '#f28c28', $1, '{}')",
+    )
+    .bind(tx.tenant().name())
+    .run()
+    .await?;
+    Ok(())
+}
+
 /// For anyone, signed in or not.
 pub async fn get(tx: &TenantTx) -> Result<Branding> {
     tx.sql(select!("")).one().await

@@ -10,7 +10,7 @@ use crate::kernel::ids::StaffId;
 use crate::plans::{BillIn, CreatePlan, PaymentMode, PlanKind, Terms};
 use crate::tenants::template::{Template, TemplateBillIn, TemplatePaymentMode, TemplatePlan, TemplatePlanKind};
 use crate::tenants::{New, OpenTenant, Opening, TenantDetails};
-use crate::{billing, identity, plans, tenants};
+use crate::{billing, branding, identity, plans, tenants};
 
 /// The role of an ISP's first staff member, which every template has.
 const OWNER: &str = "owner";
@@ -35,7 +35,7 @@ pub async fn tenant_create(database: &Database, actor: &Arc<Actor>, cmd: OpenTen
                 role: OWNER,
             };
             identity::insert_staff(&tx, StaffId::new(), staff).await?;
-            branding(&tx).await?;
+            branding::adopt(&tx).await?;
             billing::adopt(&tx, &template).await?;
             starter_plans(&tx, &template).await?;
             billing_terms(&tx, &template).await?;
@@ -46,25 +46,13 @@ pub async fn tenant_create(database: &Database, actor: &Arc<Actor>, cmd: OpenTen
     tenants::get(database, actor, id).await
 }
 
-/// A neutral look under the ISP's own name.
-async fn branding(tx: &TenantTx) -> Result<()> {
-    tx.sql(
-        "INSERT INTO branding (display_name, primary_color, accent_color, legal_name, address)
-         VALUES ($1, '#1f4e79', '#f28c28', $1, '{}')",
-    )
-    .bind(tx.tenant().name())
-    .run()
-    .await?;
-    Ok(())
-}
-
 /// The template's billing settings and tax rules. Amounts among them must suit the currency that the ISP bills in.
 async fn billing_terms(tx: &TenantTx, template: &Template) -> Result<()> {
     let pack = BillingPack::from_template(template).map_err(Error::internal)?;
     pack.settings
         .check(tx.tenant().currency(), &pack.number_rule, &[])
         .map_err(|e| Error::invalid("currency", format!("The template cannot be used with this currency: {e}.")))?;
-    billing::adopt(tx, &pack).await
+    billing::adopt(tx, template).await
 }
 
 /// The template's plans. An ISP that bills in another currency than its template's gets none: the prices would be wrong.

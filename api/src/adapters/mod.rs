@@ -1,0 +1,3 @@
+//! What `domain` declares for the outside world, over the network.
+
+pub mod dns;

@@ -1,0 +1,7 @@
+mod mutation;
+mod query;
+mod types;
+
+pub use mutation::IdentityMutation;
+pub use query::{IdentityQuery, find_staff};
+pub use types::{Staff, TenantProfile, Viewer};

@@ -1,0 +1,257 @@
+use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
+use trunkline_domain::identity::{self, CreateStaff, Credentials};
+use trunkline_domain::kernel::actor::Actor;
+use trunkline_domain::kernel::db::Tenant;
+
+use crate::graphql::ctx::CtxExt;
+use crate::graphql::error::payload;
+use crate::graphql::ids;
+use crate::graphql::page::connection;
+use crate::graphql::scalars::{CurrencyCode, DateTime};
+
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+pub enum ViewerKind {
+    PlatformStaff,
+    Director,
+    TenantStaff,
+    Subscriber,
+}
+
+/// Who is signed in.
+pub struct Viewer {
+    viewer: identity::Viewer,
+    kind: ViewerKind,
+    id: ID,
+    name: String,
+}
+
+impl Viewer {
+    /// None for who is nobody in particular.
+    pub fn of(viewer: identity::Viewer) -> Option<Self> {
+        let (kind, id, name) = match &*viewer.actor {
+            Actor::System | Actor::Anonymous => return None,
+            Actor::PlatformStaff { account, name } => (ViewerKind::PlatformStaff, ids::out(*account), name),
+            Actor::Director { account, name, .. } => (ViewerKind::Director, ids::out(*account), name),
+            Actor::Staff { id, name, .. } => (ViewerKind::TenantStaff, ids::out(*id), name),
+            Actor::Subscriber { id, name } => (ViewerKind::Subscriber, ids::out(*id), name),
+        };
+        let name = name.clone();
+        Some(Self { viewer, kind, id, name })
+    }
+}
+
+#[Object]
+impl Viewer {
+    async fn id(&self) -> &ID {
+        &self.id
+    }
+
+    async fn kind(&self) -> ViewerKind {
+        self.kind
+    }
+
+    async fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn email(&self) -> Option<&str> {
+        self.viewer.email.as_deref()
+    }
+
+    /// What the viewer may do here, e.g. "invoice:write". Rights of subscribers and of accounts of the platform follow from
+    /// their kind; for them the list is empty.
+    async fn permissions(&self) -> Vec<String> {
+        self.viewer.permissions().iter().map(ToString::to_string).collect()
+    }
+
+    /// The tenant that this host serves; null on the platform host.
+    async fn tenant(&self, ctx: &Context<'_>) -> Option<TenantProfile> {
+        ctx.rq().tenant().map(TenantProfile::from)
+    }
+}
+
+/// What any visitor of a tenant's host may know of it.
+#[derive(SimpleObject)]
+pub struct TenantProfile {
+    slug: String,
+    name: String,
+    /// ISO 3166-1 alpha-2.
+    country: String,
+    currency: CurrencyCode,
+    /// Of the IANA database.
+    timezone: String,
+}
+
+impl From<&Tenant> for TenantProfile {
+    fn from(tenant: &Tenant) -> Self {
+        Self {
+            slug: tenant.slug().to_owned(),
+            name: tenant.name().to_owned(),
+            country: tenant.country().to_owned(),
+            currency: CurrencyCode(tenant.currency()),
+            timezone: tenant.timezone().name().to_owned(),
+        }
+    }
+}
+
+#[derive(InputObject)]
+pub struct SessionCreateInput {
+    email: String,
+    password: String,
+}
+
+impl From<SessionCreateInput> for Credentials {
+    fn from(input: SessionCreateInput) -> Self {
+        Self {
+            login: input.email,
+            password: input.password,
+        }
+    }
+}
+
+/// The portal's own password, never the network one.
+#[derive(InputObject)]
+pub struct SubscriberSessionCreateInput {
+    /// Account number.
+    login: String,
+    password: String,
+}
+
+impl From<SubscriberSessionCreateInput> for Credentials {
+    fn from(input: SubscriberSessionCreateInput) -> Self {
+        Self {
+            login: input.login,
+            password: input.password,
+        }
+    }
+}
+
+#[derive(SimpleObject)]
+pub struct Session {
+    /// Send it as `Authorization: Bearer <accessToken>`, to this host only.
+    access_token: Option<String>,
+    /// When the access token ends.
+    expires_at: DateTime,
+    viewer: Viewer,
+}
+
+impl Session {
+    /// None for a session of nobody in particular, which there is not.
+    pub fn of(session: identity::Session) -> Option<Self> {
+        Some(Self {
+            access_token: Some(session.access_token),
+            expires_at: DateTime(session.expires_at),
+            viewer: Viewer::of(session.viewer)?,
+        })
+    }
+}
+
+/// A person who works for the tenant.
+pub struct Staff(pub identity::Staff);
+
+impl From<identity::Staff> for Staff {
+    fn from(staff: identity::Staff) -> Self {
+        Self(staff)
+    }
+}
+
+#[Object]
+impl Staff {
+    pub async fn id(&self) -> ID {
+        ids::out(self.0.id)
+    }
+
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    async fn email(&self) -> &str {
+        &self.0.email
+    }
+
+    /// Code of the role that gives this person's permissions.
+    async fn role(&self) -> &str {
+        &self.0.role_code
+    }
+
+    /// Null while the person may sign in.
+    async fn disabled_at(&self) -> Option<DateTime> {
+        self.0.disabled_at.map(DateTime)
+    }
+
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.0.created_at)
+    }
+
+    async fn version(&self) -> i32 {
+        self.0.version
+    }
+}
+
+connection!(StaffConnection, StaffEdge, Staff);
+
+/// A named set of permissions.
+#[derive(SimpleObject)]
+pub struct Role {
+    code: String,
+    name: String,
+    /// What it allows, e.g. "invoice:write".
+    permissions: Vec<String>,
+}
+
+impl From<identity::Role> for Role {
+    fn from(role: identity::Role) -> Self {
+        Self {
+            permissions: role.permissions().iter().map(|p| p.to_string()).collect(),
+            code: role.code,
+            name: role.name,
+        }
+    }
+}
+
+#[derive(InputObject)]
+pub struct StaffCreateInput {
+    name: String,
+    /// Signs in with it; unique within the tenant.
+    email: String,
+    password: String,
+    /// Code of a role that allows nothing that you lack yourself.
+    role: String,
+}
+
+impl From<StaffCreateInput> for CreateStaff {
+    fn from(input: StaffCreateInput) -> Self {
+        Self {
+            name: input.name,
+            email: input.email,
+            password: input.password,
+            role: input.role,
+        }
+    }
+}
+
+/// Declares a payload with a session.
+macro_rules! session_payload {
+    ($name:ident) => {
+        #[derive(SimpleObject)]
+        pub struct $name {
+            pub session: Option<Session>,
+            /// Business refusals; empty when it was done.
+            pub user_errors: Vec<crate::graphql::error::UserError>,
+        }
+
+        impl $name {
+            pub fn of(result: trunkline_domain::Result<identity::Session>) -> crate::graphql::error::ApiResult<Self> {
+                let (session, user_errors) = crate::graphql::error::settle(result)?;
+                Ok(Self {
+                    session: session.and_then(Session::of),
+                    user_errors,
+                })
+            }
+        }
+    };
+}
+
+session_payload!(SessionCreatePayload);
+session_payload!(SubscriberSessionCreatePayload);
+payload!(StaffCreatePayload { staff: Staff });
