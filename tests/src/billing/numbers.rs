@@ -2,8 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use futures::future::join_all;
+use futures::future::{join, join_all};
+use rust_decimal::Decimal;
 use serde_json::json;
+use trunkline_domain::billing::{self, NewInvoice, NewLine, OneTimeCharge};
+use trunkline_domain::kernel::db::TenantTx;
+use trunkline_domain::kernel::ids::{InvoiceId, SubscriberId};
+use trunkline_domain::{Error, Result};
 
 use super::isp::{GSTIN_KA, Isp, key, line, refusals};
 
@@ -16,18 +21,44 @@ async fn forty_at_once_with_some_refused_leave_no_gap() {
     }
     let calls = (0..40).map(|n| {
         let lines = match n % 4 {
-            // Refused before and after the database has been written to.
             0 => json!([line("-1")]),
             1 => json!([line("5"), { "description": "x", "unitPrice": "1", "taxCode": "none such" }]),
             _ => json!([line("5")]),
         };
         isp.issue(subscribers[n % subscribers.len()], lines)
     });
-    let answers = join_all(calls).await;
+    // Work that issues and then fails had a number, and gives it back.
+    let failures = (0..20).map(|n| issue_and_fail(&isp, subscribers[n % subscribers.len()]));
+    let (answers, failed) = join(join_all(calls), join_all(failures)).await;
     let numbers: BTreeSet<&str> = answers.iter().filter_map(|a| a["invoice"]["number"].as_str()).collect();
     let expected: Vec<String> = (1..=20).map(|n| format!("IN/26-27/{n:06}")).collect();
     assert_eq!(numbers.into_iter().collect::<Vec<_>>(), expected);
     assert_eq!(answers.iter().filter(|a| !refusals(a).is_empty()).count(), 20);
+    assert!(failed.iter().all(|number| number.starts_with("IN/26-27/")), "{failed:?}");
+}
+
+/// The number that the invoice would have had.
+async fn issue_and_fail(isp: &Isp, subscriber_id: SubscriberId) -> String {
+    let charge = OneTimeCharge {
+        description: "x".into(),
+        quantity: Decimal::ONE,
+        unit_price: Decimal::ONE,
+        tax_code: None,
+    };
+    let new = NewInvoice {
+        id: InvoiceId::new(),
+        subscriber_id,
+        due_on: "2026-04-16".parse().unwrap(),
+        lines: vec![NewLine::OneTime(charge)],
+    };
+    let work = async move |tx: &TenantTx| -> Result<()> {
+        let invoice = billing::issue(tx, new.clone()).await?;
+        Err(Error::state("", invoice.number.unwrap_or_default()))
+    };
+    match isp.tx().write(work).await {
+        Err(Error::User(errors)) => errors[0].message.clone(),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test]
