@@ -6,6 +6,7 @@ mod harness;
 
 mod billing;
 mod contract;
+mod crm;
 mod doors;
 mod payments;
 mod storm;

@@ -1,9 +1,13 @@
 use async_graphql::{Context, Object};
-use trunkline_domain::subscribers;
+use trunkline_domain::{identity, subscribers};
 
-use super::types::{SubscriberCreateInput, SubscriberCreatePayload, SubscriberUpdateInput, SubscriberUpdatePayload};
+use super::types::{
+    SubscriberCreateInput, SubscriberCreatePayload, SubscriberPasswordSetInput, SubscriberPasswordSetPayload,
+    SubscriberUpdateInput, SubscriberUpdatePayload,
+};
 use crate::graphql::ctx::CtxExt;
 use crate::graphql::error::ApiResult;
+use crate::graphql::ids;
 
 #[derive(Default)]
 pub struct SubscribersMutation;
@@ -34,5 +38,25 @@ impl SubscribersMutation {
             Err(e) => Err(e),
         };
         SubscriberUpdatePayload::of(result)
+    }
+
+    /// Sets the password with which a subscriber signs in to the portal: its own, or by staff. Never the network one.
+    async fn subscriber_password_set(
+        &self,
+        ctx: &Context<'_>,
+        input: SubscriberPasswordSetInput,
+    ) -> ApiResult<SubscriberPasswordSetPayload> {
+        let result = match ids::input(&input.subscriber_id, "subscriberId") {
+            Ok(id) => {
+                ctx.rq()
+                    .write(async move |tx| {
+                        identity::subscriber_password_set(tx, id, &input.password).await?;
+                        subscribers::get(tx, id).await
+                    })
+                    .await
+            }
+            Err(e) => Err(e),
+        };
+        SubscriberPasswordSetPayload::of(result)
     }
 }

@@ -291,5 +291,13 @@ impl SubscriberUpdateInput {
     }
 }
 
+#[derive(InputObject)]
+pub struct SubscriberPasswordSetInput {
+    pub subscriber_id: ID,
+    /// 10 to 200 characters.
+    pub password: String,
+}
+
 payload!(SubscriberCreatePayload { subscriber: Subscriber });
 payload!(SubscriberUpdatePayload { subscriber: Subscriber });
+payload!(SubscriberPasswordSetPayload { subscriber: Subscriber });

@@ -1,0 +1,7 @@
+//! Subscribers, branding and routers: GraphQL in, answers out.
+
+mod branding;
+mod ground;
+mod nas;
+mod subscriber_lists;
+mod subscribers;
