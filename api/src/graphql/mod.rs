@@ -10,6 +10,7 @@ pub mod ids;
 pub mod network;
 pub mod node;
 pub mod page;
+pub mod partial;
 pub mod payments;
 pub mod plans;
 pub mod radius;
@@ -61,6 +62,7 @@ pub fn schema() -> ApiSchema {
         .limit_recursive_depth(64)
         .limit_directives(20)
         .extension(depth::DepthLimit(MAX_DEPTH))
+        .extension(partial::PartialResults)
         .finish()
 }
 

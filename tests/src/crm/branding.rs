@@ -9,14 +9,14 @@ const UPDATE: &str = "mutation($input: BrandingUpdateInput!) { brandingUpdate(in
     branding { displayName logoUrl primaryColor accentColor supportEmail supportPhone legalName address version }
     userErrors { field code message } } }";
 
-/// The template of the harness opens ISPs without their rows.
+/// Known values, whatever the templates say.
 async fn ground() -> Ground {
     let ground = Ground::new().await;
     for isp in 0..2 {
-        let name = &ground.db.tenants[isp].slug;
+        let name = &ground.app.db.tenants[isp].slug;
         let row = format!(
-            "INSERT INTO branding (display_name, primary_color, accent_color, support_email, legal_name, address)
-             VALUES ('{name}', '#112233', '#445566', 'help@{name}.example', '{name} Ltd', '{{12 MG Road,Bengaluru}}')"
+            "UPDATE branding SET display_name = '{name}', primary_color = '#112233', accent_color = '#445566',
+                 support_email = 'help@{name}.example', legal_name = '{name} Ltd', address = '{{12 MG Road,Bengaluru}}'"
         );
         ground.sql(isp, &row).await;
     }

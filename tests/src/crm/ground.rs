@@ -1,48 +1,28 @@
-//! The schema over a test's database, asked as any actor on any host.
+//! The schema over a test's server, asked as actors with any set of permissions, on any host.
 
 use async_graphql::{Request, Variables};
 use serde_json::{Value, json};
 use trunkline_api::graphql::ctx::{Host, RequestCtx};
-use trunkline_api::graphql::{ApiSchema, schema};
-use trunkline_domain::kernel::db::{Database, Tenant};
+use trunkline_domain::kernel::db::Tenant;
 use trunkline_domain::kernel::ids::{StaffId, SubscriberId};
-use trunkline_domain::kernel::{Actor, Clock, Permissions};
-use trunkline_domain::network::RadiusEndpoint;
-use trunkline_domain::tenants::Directory;
+use trunkline_domain::kernel::{Actor, Permissions};
 
-use crate::harness::{TestDb, execute, settings};
+use crate::harness::{TestApp, execute};
 
 pub struct Ground {
-    pub db: TestDb,
-    pub clock: Clock,
-    database: Database,
-    schema: ApiSchema,
+    pub app: TestApp,
     tenants: Vec<Tenant>,
 }
 
 impl Ground {
     pub async fn new() -> Self {
-        let db = TestDb::new().await;
-        let clock = Clock::system();
-        let database = Database::open(settings(&db), clock.clone()).await.unwrap();
-        let directory = Directory::new(database.clone(), "localhost");
+        let app = TestApp::new().await;
         let mut tenants = Vec::new();
-        for tenant in &db.tenants {
-            tenants.push(
-                directory
-                    .by_slug(&tenant.slug)
-                    .await
-                    .unwrap()
-                    .expect("an ISP of the template"),
-            );
+        for tenant in &app.db.tenants {
+            let found = app.app.directory.by_slug(&tenant.slug).await.unwrap();
+            tenants.push(found.expect("an ISP of the template"));
         }
-        Self {
-            db,
-            clock,
-            database,
-            schema: schema(),
-            tenants,
-        }
+        Self { app, tenants }
     }
 
     /// Asks the `isp`-th ISP's host.
@@ -52,14 +32,9 @@ impl Ground {
     }
 
     pub async fn ask_on(&self, host: Host, actor: Actor, query: &str, variables: Value) -> Value {
-        let radius = RadiusEndpoint {
-            address: "198.51.100.10".into(),
-            auth_port: 1812,
-            acct_port: 1813,
-        };
-        let ctx = RequestCtx::new(self.database.clone(), host, actor, "http://test".into(), radius);
+        let ctx = RequestCtx::new(&self.app.app, host, actor, "http://test".into());
         let request = Request::new(query).variables(Variables::from_json(variables)).data(ctx);
-        serde_json::to_value(self.schema.execute(request).await).unwrap()
+        serde_json::to_value(self.app.app.schema.execute(request).await).unwrap()
     }
 
     /// As the first ISP's owner; whatever goes wrong at the top level fails the test.
@@ -75,8 +50,12 @@ impl Ground {
 
     /// SQL of the test's own in the schema of the `isp`-th ISP.
     pub async fn sql(&self, isp: usize, script: &str) {
-        let role = &self.db.tenants[isp].role;
-        execute(&mut self.db.admin().await, format!("SET search_path = \"{role}\"; {script}")).await;
+        let role = &self.app.db.tenants[isp].role;
+        execute(
+            &mut self.app.db.admin().await,
+            format!("SET search_path = \"{role}\"; {script}"),
+        )
+        .await;
     }
 }
 
