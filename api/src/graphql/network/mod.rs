@@ -1,6 +1,6 @@
 mod mutation;
 mod query;
-mod types;
+pub mod types;
 
 pub use mutation::NetworkMutation;
 pub use query::{NetworkQuery, find};

@@ -1,6 +1,6 @@
 mod mutation;
 mod query;
-mod types;
+pub mod types;
 
 pub use mutation::PaymentsMutation;
 pub use query::{PaymentsQuery, balance_of, find, payments_of};

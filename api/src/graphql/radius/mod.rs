@@ -1,5 +1,5 @@
 mod query;
-mod types;
+pub mod types;
 
 pub use query::{RadiusQuery, find_session};
 pub use types::{OnlineOf, RadiusSession, Usage};

@@ -1,6 +1,6 @@
 mod mutation;
 mod query;
-mod types;
+pub mod types;
 
 pub use mutation::SubscribersMutation;
 pub use query::{SubscribersQuery, find};
