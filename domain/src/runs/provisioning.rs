@@ -36,7 +36,6 @@ pub async fn tenant_create(database: &Database, actor: &Arc<Actor>, cmd: OpenTen
             };
             identity::insert_staff(&tx, StaffId::new(), staff).await?;
             branding::adopt(&tx).await?;
-            billing::adopt(&tx, &template).await?;
             starter_plans(&tx, &template).await?;
             billing_terms(&tx, &template).await?;
             tx.commit().await?;
