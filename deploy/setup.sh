@@ -31,7 +31,7 @@ compgen -G '/usr/lib/freeradius/rlm_sql_postgresql.so' >/dev/null || packages+=(
 have radclient || packages+=(freeradius-utils)
 have cc || packages+=(gcc libc6-dev)
 have curl || packages+=(curl)
-if $for_tests && [[ ! -x target/venv/bin/python ]]; then
+if $for_tests && [[ ! -x .trunkline/venv/bin/python ]]; then
     python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || packages+=(python3-venv)
 fi
 
@@ -75,12 +75,12 @@ if ((${#packages[@]})); then
 fi
 
 if $for_tests; then
-    if [[ ! -x target/venv/bin/python ]]; then
-        echo "setup: making target/venv with graphql-core, for the contract check" >&2
-        mkdir -p target
-        python3 -m venv target/venv
+    python=.trunkline/venv/bin/python
+    if [[ ! -x $python ]]; then
+        echo "setup: making .trunkline/venv with graphql-core, for the contract check" >&2
+        python3 -m venv .trunkline/venv
     fi
-    target/venv/bin/python -c 'import graphql' 2>/dev/null || target/venv/bin/pip install -q --disable-pip-version-check 'graphql-core>=3.2,<3.3'
+    "$python" -c 'import graphql' 2>/dev/null || "$python" -m pip install -q --disable-pip-version-check 'graphql-core>=3.2,<3.3'
     if ! cargo deny --version >/dev/null 2>&1; then
         echo "setup: building cargo-deny into ~/.cargo/bin (some minutes, once)" >&2
         cargo install -q --locked cargo-deny
