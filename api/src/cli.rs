@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
-use sqlx::{Connection, PgConnection};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, Connection, PgConnection};
 use trunkline_domain::kernel::Clock;
 use trunkline_domain::kernel::db::DatabaseSettings;
 
@@ -15,7 +16,7 @@ use trunkline_domain::{Actor, runs};
 
 use crate::app::App;
 use crate::config::Config;
-use crate::{embedded, graphql, secret, serve, tether};
+use crate::{demo, embedded, graphql, secret, serve, tether};
 
 /// Runs many internet service providers side by side.
 #[derive(Parser)]
@@ -32,6 +33,12 @@ enum Command {
         /// Also runs jobs.
         #[arg(long)]
         work: bool,
+    },
+    /// Three sample ISPs on this machine, with PostgreSQL and FreeRADIUS; Ctrl-C stops everything.
+    Demo {
+        /// Throws an earlier demo's data away.
+        #[arg(long)]
+        fresh: bool,
     },
     /// Runs jobs only.
     Work,
@@ -125,6 +132,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Config => print!("{}", config.masked()?),
         Command::Serve { work } => serve::serve(config, work).await?,
+        Command::Demo { fresh } => demo::run(config, fresh).await?,
         Command::Work => serve::work(config).await?,
         Command::Migrate => {
             migrate(&database_settings(&config)?).await?;
@@ -160,7 +168,9 @@ pub fn settings_for(config: &Config, url: &str, secret: trunkline_domain::kernel
 
 /// Migrates; fails when the platform could not be migrated or an ISP kept an older schema.
 pub async fn migrate(settings: &DatabaseSettings) -> anyhow::Result<()> {
-    let mut admin = PgConnection::connect(&settings.admin_url)
+    let options: PgConnectOptions = settings.admin_url.parse().context("DATABASE_ADMIN_URL")?;
+    // a script of a thousand lines that took a second is no news
+    let mut admin = PgConnection::connect_with(&options.disable_statement_logging())
         .await
         .context("cannot connect to DATABASE_ADMIN_URL")?;
     let (_, report) = trunkline_migration::migrate(&mut admin, settings.secret.bytes()).await?;

@@ -4,6 +4,7 @@ pub mod adapters;
 pub mod app;
 pub mod cli;
 pub mod config;
+mod demo;
 pub mod embedded;
 pub mod freeradius;
 pub mod graphql;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use trunkline_domain::kernel::db::TenantDb;
 use trunkline_domain::kernel::page::PageRequest;
-use trunkline_domain::subscribers::{self, SubscriberFilter};
+use trunkline_domain::subscribers::{self, SubscriberFilter, SubscriberOrder};
 use trunkline_domain::{Actor, billing, payments};
 
 use super::cast::{ADMIN, DIRECTOR, ISPS, Isp, PASSWORD};
@@ -59,11 +59,11 @@ async fn print_isp(app: &App, isp: &Isp, url: &str) -> Result<()> {
                 search: Some(username.clone()),
                 ..SubscriberFilter::default()
             };
-            let found = subscribers::list(tx, PageRequest { first: 1, after: None }, &first, Default::default()).await?;
+            let found = subscribers::list(tx, PageRequest { first: 1, after: None }, &first, SubscriberOrder::default()).await?;
             Ok((
                 subscribers::count(tx, &all).await?,
                 billing::count(tx, &billing::InvoiceFilter::default()).await?,
-                payments::count(tx).await?,
+                payments::count(tx, None).await?,
                 found.items.into_iter().next(),
             ))
         })

@@ -88,7 +88,7 @@ pub const ISPS: [Isp; 3] = [
         tax_registration: Some((Some("KA"), "29AAFCT4821K1Z0")),
         owner: "Revathi Gowda",
         clerk: "Imran Khan",
-        people: 260,
+        people: 210,
         seed: 1,
         names: INDIAN,
         places: &[
@@ -116,7 +116,7 @@ pub const ISPS: [Isp; 3] = [
         tax_registration: Some((None, "P051482937Q")),
         owner: "Salim Abdalla",
         clerk: "Grace Wanjiku",
-        people: 240,
+        people: 180,
         seed: 2,
         names: KENYAN,
         places: &[
@@ -125,7 +125,7 @@ pub const ISPS: [Isp; 3] = [
             ("19", "Ukunda", "804", 1),
         ],
         country: "KE",
-        plans: &[("MONTH", 6), ("DAY", 3), ("HOUR", 1)],
+        plans: &[("MONTH", 8), ("DAY", 2), ("HOUR", 1)],
         router: Router {
             name: "hotspot.mombasa",
             address: "127.0.0.2",
@@ -144,7 +144,7 @@ pub const ISPS: [Isp; 3] = [
         tax_registration: None,
         owner: "Vasudev Shenoy",
         clerk: "Pooja Kamath",
-        people: 200,
+        people: 160,
         seed: 1,
         names: INDIAN,
         places: &[("KA", "Udupi", "576", 4), ("KA", "Kundapura", "576", 1)],

@@ -111,7 +111,7 @@ async fn stop(embedded: Option<Embedded>) -> Result<()> {
 async fn state(app: &App) -> Result<State> {
     let tx = app.database.begin_platform(Arc::new(Actor::System)).await?;
     let marks: Option<Vec<String>> = tx
-        .sql("SELECT array_agg(action) FROM platform.audit_entry WHERE action IN ('demoBegin', 'demoComplete')")
+        .sql("SELECT coalesce(array_agg(action), '{}') FROM platform.audit_entry WHERE action IN ('demoBegin', 'demoComplete')")
         .scalar()
         .await?;
     let marks = marks.unwrap_or_default();

@@ -82,10 +82,10 @@ fn person(isp: &Isp, n: usize, days: usize, names: &mut StdRng, rng: &mut StdRng
         },
         payer: match rng.random_range(0..100) {
             _ if first => Payer::Prompt,
-            0..62 => Payer::Prompt,
-            62..76 => Payer::Late,
-            76..84 => Payer::Halves,
-            84..92 => Payer::Generous,
+            0..68 => Payer::Prompt,
+            68..80 => Payer::Late,
+            80..87 => Payer::Halves,
+            87..95 => Payer::Generous,
             _ => Payer::Stops(rng.random_range(0..4)),
         },
     }

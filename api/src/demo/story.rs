@@ -12,19 +12,17 @@ use trunkline_domain::billing::{self, AddTaxRegistration, Invoice, InvoiceFilter
 use trunkline_domain::branding::{self, UpdateBranding};
 use trunkline_domain::identity::{self, CreateStaff, NewAccount};
 use trunkline_domain::kernel::db::TenantDb;
-use trunkline_domain::kernel::event::Job;
 use trunkline_domain::kernel::ids::{DirectorId, InvoiceId, PlanId, SubscriberId};
 use trunkline_domain::kernel::page::PageRequest;
 use trunkline_domain::kernel::patch::Patch;
 use trunkline_domain::network::{self, CreateNas, NasSecret};
 use trunkline_domain::payments::{self, PaymentMethod, RecordPayment};
 use trunkline_domain::plans;
-use trunkline_domain::runs::renewal::RenewDue;
 use trunkline_domain::runs::{self, CreateDirector, ServiceOrder};
 use trunkline_domain::services::CreateService;
 use trunkline_domain::subscribers::{self, CreateSubscriber};
 use trunkline_domain::tenants::{OpenTenant, Owner};
-use trunkline_domain::{Actor, Clock, Error, jobs};
+use trunkline_domain::{Actor, Clock, DAILY_JOBS, Error, jobs};
 use uuid::Uuid;
 
 use super::cast::{ADMIN, DIRECTOR, ISPS, Isp, PASSWORD};
@@ -51,7 +49,7 @@ pub async fn tell(app: &App, radius_url: &str, mut progress: impl FnMut(usize, u
         progress(n, DAYS);
         let now = if n == DAYS - 1 { Clock::real() } else { day(n) };
         app.database.set_test_clock(now).await?;
-        jobs::schedule_daily(&app.database, RenewDue::KIND).await?;
+        jobs::schedule_daily(&app.database, DAILY_JOBS).await?;
         drain(app).await?;
         all(&mut shops, async |shop| shop.trade(n).await).await?;
         drain(app).await?;
@@ -182,7 +180,7 @@ impl Shop {
             .collect();
         buyers.sort_by_key(|(id, _)| *id);
         for (subscriber, price) in buyers {
-            if self.rng.random_range(0..100) < 30 {
+            if self.rng.random_range(0..100) < 12 {
                 self.pay(subscriber, price, Vec::new()).await?;
             }
         }
@@ -259,7 +257,7 @@ impl Shop {
         let plan = match customer.payer {
             _ if customer.pass.is_some() => vec![(0, Part::All)],
             Payer::Prompt => vec![(self.rng.random_range(0..3), Part::All)],
-            Payer::Late => vec![(self.rng.random_range(5..16), Part::All)],
+            Payer::Late => vec![(self.rng.random_range(4..12), Part::All)],
             Payer::Halves => vec![(1, Part::Half), (self.rng.random_range(4..12), Part::All)],
             Payer::Generous => vec![(self.rng.random_range(0..3), Part::More)],
             Payer::Stops(after) if customer.invoices <= after => vec![(1, Part::All)],
@@ -310,11 +308,13 @@ async fn furnish(db: &TenantDb, isp: &'static Isp) -> trunkline_domain::Result<(
     db.write(async move |tx| {
         let look = UpdateBranding {
             expected_version: branding::get(tx).await?.version,
+            display_name: Patch::Keep,
             primary_color: Patch::Set(isp.color.into()),
             legal_name: Patch::Set(isp.legal_name.into()),
             address: Patch::Set(isp.address.iter().map(|l| (*l).into()).collect()),
             support_email: Patch::Set(format!("help@{}.example", isp.slug)),
-            ..UpdateBranding::default()
+            accent_color: Patch::Keep,
+            support_phone: Patch::Keep,
         };
         branding::update(tx, look).await?;
         if let Some((region, tax_id)) = isp.tax_registration {
