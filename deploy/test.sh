@@ -45,7 +45,7 @@ tests_pass() {
 check 'format' cargo fmt --all --check
 check 'clippy, warnings are errors' cargo clippy -q --workspace --all-targets --locked -- -D warnings
 # Without advisories: their database is a git fetch, which not every machine can make. See deny.toml.
-check 'dependencies (cargo-deny)' cargo deny --offline --log-level error check bans licenses sources
+check 'dependencies (cargo-deny)' cargo deny --log-level error check --hide-inclusion-graph bans licenses sources
 if [[ ${1-} == lint ]]; then
     check 'schema and contract' cargo test -q --locked -p trunkline-tests --test suite -- contract:: tidy::
 else
