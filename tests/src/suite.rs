@@ -8,6 +8,7 @@ mod billing;
 mod contract;
 mod crm;
 mod doors;
+mod isolation;
 mod payments;
 mod storm;
 mod tidy;

@@ -135,19 +135,21 @@ async fn drop_roles(server: &mut PgConnection, installation: &str) {
 
 /// Makes the template at its first use, on a thread with a runtime of its own: a test's runtime ends with the test.
 fn template() -> &'static Vec<TestTenant> {
-    static TENANTS: OnceLock<Vec<TestTenant>> = OnceLock::new();
-    TENANTS.get_or_init(|| {
-        std::thread::spawn(|| {
+    static TENANTS: OnceLock<Option<Vec<TestTenant>>> = OnceLock::new();
+    let tenants = TENANTS.get_or_init(|| {
+        let made = std::thread::spawn(|| {
             tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(2)
                 .enable_all()
                 .build()
                 .unwrap()
                 .block_on(make_template())
-        })
-        .join()
-        .expect("the template database")
-    })
+        });
+        made.join().ok()
+    });
+    tenants
+        .as_ref()
+        .expect("the template database could not be made; see the first failure")
 }
 
 /// Migrates a fresh database and opens the ISPs by the product's own use cases.

@@ -1,0 +1,99 @@
+//! Who may use what: every root field tried as every role, and as those who have none. Committed as text, so that a change
+//! of anybody's reach is seen in review.
+
+use std::fmt::Write;
+
+use axum::http::StatusCode;
+use serde_json::json;
+
+use super::inputs::Inputs;
+use super::schema::Schema;
+use super::world::World;
+use crate::harness::{Answer, Ask, TestApp, Who};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn roles_and_what_they_may_use() {
+    let app = TestApp::new().await;
+    let world = World::fill(&app, "chandra").await;
+    let schema = Schema::served();
+    let host = app.on("chandra");
+    let roles: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(format!(
+        "SELECT code FROM {}.role ORDER BY code",
+        world.tenant.role
+    )))
+    .fetch_all(&mut app.db.admin().await)
+    .await
+    .unwrap();
+    let mut callers: Vec<(String, Ask<'_>)> = vec![("nobody".into(), host.clone())];
+    for role in &roles {
+        callers.push((role.clone(), host.as_login(&format!("{role}@chandra.example"))));
+    }
+    callers.push(("subscriber".into(), host.as_subscriber(&world.first.account_number)));
+    callers.push(("platform: nobody".into(), app.on_platform()));
+    callers.push(("platform: staff".into(), app.on_platform().as_platform_staff()));
+    callers.push(("platform: director".into(), app.on_platform().as_director()));
+
+    let mut text = String::new();
+    for (n, (name, _)) in callers.iter().enumerate() {
+        writeln!(text, "{:1$}{name}", "", n * 3).unwrap();
+    }
+    for root in schema.roots() {
+        let mut line = String::new();
+        for (_, ask) in &callers {
+            let ids = world.ids_for(&schema, &root, None);
+            let document = schema.document(&root, &Inputs::of(&schema).with_ids(ids).arguments(&root));
+            let answer = ask.gql(&document, json!({})).await;
+            write!(line, "{:3}", outcome(&answer, &document)).unwrap();
+        }
+        writeln!(text, "{line}{}", root.name()).unwrap();
+    }
+    app.jobs_may_remain();
+    insta::assert_snapshot!(text);
+}
+
+/// `+` served, `-` forbidden, `?` sign in first. Fields below the root that are refused do not count here.
+fn outcome(answer: &Answer, document: &str) -> &'static str {
+    assert_eq!(answer.status, StatusCode::OK, "{}\n{document}", answer.text);
+    let at_root = answer.body["errors"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|e| e["path"] == json!(["answer"]));
+    match at_root.map(|e| e["extensions"]["code"].as_str().unwrap_or_default()) {
+        None => "+",
+        Some("FORBIDDEN") => "-",
+        Some("UNAUTHENTICATED") => "?",
+        Some(_) => panic!("{}\n{document}", answer.text),
+    }
+}
+
+/// Nobody without a credential gets anything but what is public.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_of_another_isp_is_no_token() {
+    let app = TestApp::new().await;
+    let foreign = app.on("asha").as_owner().token().await;
+    let director = app.on_platform().as_director().token().await;
+    let schema = Schema::served();
+    for root in schema.roots() {
+        for token in [&foreign, &director] {
+            let world_free = schema.id_positions(&root).is_empty();
+            let arguments = if world_free {
+                Inputs::of(&schema).arguments(&root)
+            } else {
+                String::new()
+            };
+            let document = if world_free {
+                schema.document(&root, &arguments)
+            } else {
+                "{ __typename }".into()
+            };
+            let answer = app
+                .on("chandra")
+                .with(Who::Token(token.clone()))
+                .gql(&document, json!({}))
+                .await;
+            assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{}: {}", root.name(), answer.text);
+            assert!(answer.body["data"].is_null(), "{}", answer.text);
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! Nobody reaches what is not theirs, over everything that the schema serves. The served SDL drives it: a new field,
+//! mutation, argument or kind of id is tried without being written down here, and what the generator does not know fails.
+
+mod foreign;
+mod inputs;
+mod matrix;
+mod schema;
+mod world;
