@@ -8,7 +8,7 @@ mod billing;
 mod contract;
 mod crm;
 mod doors;
-// mod isolation;
+mod isolation;
 mod payments;
 mod storm;
 mod tidy;

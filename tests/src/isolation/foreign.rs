@@ -21,6 +21,7 @@ async fn ids_of_another_isp_leave_no_trace() {
     let mut admin = app.db.admin().await;
     let before = fingerprint(&mut admin, &theirs.tenant).await;
     let owner = app.on("chandra").as_owner();
+    let others = callers(&app, &ours).await;
     let (mut tried, mut refused) = (0, 0);
     for root in schema.roots() {
         for position in schema.id_positions(&root) {
@@ -41,6 +42,9 @@ async fn ids_of_another_isp_leave_no_trace() {
                 if *kind == expected {
                     refused += 1;
                     not_there(&answer, &root, &position, &document);
+                    for other in &others {
+                        no_trace(&other.gql(&document, json!({})).await, &theirs, Some(id), &document);
+                    }
                 }
             }
         }
