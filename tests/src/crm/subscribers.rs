@@ -258,10 +258,12 @@ async fn who_may_see_and_change_subscribers() {
         (Actor::Anonymous, "UNAUTHENTICATED"),
         (staff_who_may(&["plan:read"]), "FORBIDDEN"),
     ] {
+        // To `node`, what may not be seen is not there.
+        let codes = vec![code; if code == "FORBIDDEN" { 1 } else { 2 }];
         let answer = ground.ask(0, actor.clone(), BY_ID, own.clone()).await;
         assert_eq!(
             (top(&answer), &answer["data"]),
-            (vec![code; 2], &json!({ "subscriber": null, "node": null }))
+            (codes, &json!({ "subscriber": null, "node": null }))
         );
         let answer = ground
             .ask(0, actor.clone(), "{ subscribers(first: 1) { totalCount } }", json!({}))
@@ -327,7 +329,7 @@ async fn who_may_see_and_change_subscribers() {
         .await;
     assert_eq!(refusals(&answer["data"]["subscriberCreate"]), ["NOT_FOUND billToId"]);
     let answer = ground.ask_on(Host::Platform, owner(), BY_ID, own).await;
-    assert_eq!((top(&answer), &answer["data"]), (vec!["FORBIDDEN"; 2], &nobody));
+    assert_eq!((top(&answer), &answer["data"]), (vec!["FORBIDDEN"], &nobody));
 }
 
 #[tokio::test]
