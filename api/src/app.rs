@@ -38,6 +38,10 @@ impl App {
     /// Opens a migrated database and builds the server over it. `settings` say how to reach it.
     pub async fn open(config: Config, settings: DatabaseSettings, clock: Clock) -> anyhow::Result<Self> {
         let database = Database::open(settings, clock).await?;
+        match config.test_clock {
+            true => database.take_over_test_clock().await?,
+            false => database.drop_test_clock().await?,
+        }
         let directory = Directory::new(database.clone(), &config.base_domain);
         let authenticator = Authenticator::new(database.clone());
         let dns = Dns::new(config.dns_server);

@@ -96,7 +96,8 @@ mod tests {
 
     #[test]
     fn each_fault_is_named() {
-        let cases: [(fn(&mut Address), &str); 9] = [
+        type Spoil = fn(&mut Address);
+        let cases: [(Spoil, &str); 9] = [
             (|a| a.line1 = " ".into(), "address.line1"),
             (|a| a.line1 = "a\nb".into(), "address.line1"),
             (|a| a.line2 = Some("x".repeat(121)), "address.line2"),

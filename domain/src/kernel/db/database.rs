@@ -124,8 +124,15 @@ impl Database {
         ))
     }
 
-    /// The test clock that another process (or an earlier start) has set.
-    async fn take_over_clock(&self) -> Result<()> {
+    /// Without the test clock, time is the machine's, whatever a test left behind.
+    pub async fn drop_test_clock(&self) -> Result<()> {
+        let tx = self.begin_platform(Arc::new(Actor::System)).await?;
+        tx.sql("UPDATE platform.clock SET test_offset = '0' WHERE test_offset <> '0'").run().await?;
+        tx.commit().await
+    }
+
+    /// Takes over the test clock that another process (or an earlier start) has set.
+    pub async fn take_over_test_clock(&self) -> Result<()> {
         let tx = self.begin_platform(Arc::new(Actor::System)).await?;
         let offset: Option<i64> = tx
             .sql("SELECT (extract(epoch FROM test_offset) * 1000000)::bigint FROM platform.clock")
@@ -142,7 +149,7 @@ impl Database {
         Ok(applied == Some(trunkline_migration::SHARED_STEPS))
     }
 
-    /// Sets the test clock, in the database and in this process; others take it over with the next notification.
+    /// Sets the test clock, in the database and in this process; others take it over when they start.
     pub async fn set_test_clock(&self, now: DateTime<Utc>) -> Result<()> {
         self.0.clock.set(now);
         let tx = self.begin_platform(Arc::new(Actor::System)).await?;
