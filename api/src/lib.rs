@@ -7,6 +7,7 @@ pub mod config;
 mod demo;
 pub mod embedded;
 pub mod freeradius;
+#[allow(dead_code, reason = "the SimpleObject derive makes getters that nobody has to call")]
 pub mod graphql;
 pub mod http;
 pub mod secret;

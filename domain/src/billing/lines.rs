@@ -19,7 +19,10 @@ use crate::subscribers::Address;
 
 /// A line of an invoice that is to be issued.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "an invoice has few lines, and they live as long as its issuing")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "an invoice has few lines, and they live as long as its issuing"
+)]
 pub enum NewLine {
     /// A period of a service; it is covered from then on and cannot be invoiced again.
     Period(ServiceCharge),

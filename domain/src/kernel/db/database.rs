@@ -127,7 +127,9 @@ impl Database {
     /// Without the test clock, time is the machine's, whatever a test left behind.
     pub async fn drop_test_clock(&self) -> Result<()> {
         let tx = self.begin_platform(Arc::new(Actor::System)).await?;
-        tx.sql("UPDATE platform.clock SET test_offset = '0' WHERE test_offset <> '0'").run().await?;
+        tx.sql("UPDATE platform.clock SET test_offset = '0' WHERE test_offset <> '0'")
+            .run()
+            .await?;
         tx.commit().await
     }
 
