@@ -1,0 +1,8 @@
+//! Services from outside: they begin, are charged, run out, are switched off and on, and RADIUS hears of it at once.
+
+mod access;
+mod activation;
+mod bench;
+mod inputs;
+mod renewal;
+mod use_of_network;
