@@ -12,6 +12,7 @@ mod crm;
 mod doors;
 mod isolation;
 mod payments;
+mod services;
 mod storm;
 mod tidy;
 mod walls;

@@ -13,8 +13,9 @@ use tower::ServiceExt;
 use trunkline_api::app::App;
 use trunkline_api::config::Config;
 use trunkline_api::http::router;
+use trunkline_domain::DAILY_JOBS;
 use trunkline_domain::identity::Credentials;
-use trunkline_domain::jobs::Drained;
+use trunkline_domain::jobs::{Drained, schedule_daily};
 use trunkline_domain::kernel::Clock;
 
 use super::database::{PASSWORD, TestDb, connect, settings};
@@ -85,8 +86,9 @@ impl TestApp {
         self.tokens.lock().await.clear();
     }
 
-    /// Runs what is due by the clock until nothing is.
+    /// Runs what is due by the clock until nothing is, the daily jobs of each ISP's date among it.
     pub async fn run_jobs(&self) -> Drained {
+        schedule_daily(&self.app.database, DAILY_JOBS).await.expect("daily jobs");
         self.app.worker.drain().await.expect("jobs")
     }
 

@@ -51,12 +51,13 @@ async fn the_first_period_of_a_calendar_is_prorated() {
     let state = isp.state(&id(&service)).await;
     assert_eq!(state["periodEndsAt"], kolkata("2028-03-01"));
     assert_eq!(state["nextBillingDate"], "2028-03-01");
+    isp.pay(&subscriber, "812.99").await;
     app.set_clock("2028-03-01T04:30:00Z").await;
     app.run_jobs().await;
     assert_eq!(
         isp.invoices_of(&subscriber).await,
         [
-            format!("ISSUED 812.99: {} {}", kolkata("2028-02-10"), kolkata("2028-03-01")),
+            format!("PAID 812.99: {} {}", kolkata("2028-02-10"), kolkata("2028-03-01")),
             format!("ISSUED 1178.82: {} {}", kolkata("2028-03-01"), kolkata("2028-04-01")),
         ]
     );

@@ -175,7 +175,7 @@ async fn a_pass_of_one_hour_ends_with_its_hour_and_is_not_renewed_on_credit() {
     let app = TestApp::new().await;
     let isp = app.on("baraka").as_owner();
     let hour = json!({ "kind": "HOTSPOT", "price": "20.00", "period": { "unit": "HOUR", "count": 1 } });
-    let plan = isp.plan("hour", hour).await;
+    let plan = isp.plan("one-hour", hour).await;
     let (subscriber, _) = isp.subscriber("Guest", json!({})).await;
     let (service, invoice) = isp.service(&subscriber, &plan, "guest", json!({})).await;
     let (service, total) = (id(&service), invoice["total"]["amount"].as_str().unwrap().to_owned());
