@@ -70,7 +70,7 @@ impl Held {
         let invoice = billing::issue(tx, new).await?;
         self.service.billed_until = Some(charge.period.end());
         self.service.billed_version_id = Some(plan.version_id);
-        self.service.next_billing_on = Some(self.advance_billing_on(tx, charge.period.end()));
+        self.service.next_billing_on = self.advance_billing_on(tx, charge.period.end());
         self.enter_period(tx).await?;
         Ok(Some(invoice))
     }
@@ -124,16 +124,22 @@ impl Held {
         self.plan = plan;
     }
 
-    /// The day on which what follows `end` is invoiced in advance.
-    pub fn advance_billing_on(&self, tx: &TenantTx, end: DateTime<Utc>) -> NaiveDate {
-        before(self.zone(tx).local_date(end), self.settings.renewal_lead_days)
+    /// The day on which what follows `end` is invoiced in advance; none for a pass.
+    pub fn advance_billing_on(&self, tx: &TenantTx, end: DateTime<Utc>) -> Option<NaiveDate> {
+        let day = before(self.zone(tx).local_date(end), self.settings.renewal_lead_days);
+        (!self.is_pass()).then_some(day)
     }
 
-    /// Whether a renewal waits for credit in hand. Passes of some hours always do: invoiced on and on, they would fill the
-    /// books with hours that nobody used.
+    /// A prepaid plan of some hours. It has no day of renewal: invoiced on and on, it would fill the books with hours that
+    /// nobody used. It begins again when credit in hand pays for it.
+    fn is_pass(&self) -> bool {
+        self.plan.payment_mode == PaymentMode::Prepaid && self.plan.period_unit == IntervalUnit::Hour
+    }
+
+    /// Whether a renewal waits for credit in hand.
     pub fn renews_when_covered(&self) -> bool {
-        self.plan.payment_mode == PaymentMode::Prepaid
-            && (self.settings.prepaid_renewal == PrepaidRenewal::WhenCovered || self.plan.period_unit == IntervalUnit::Hour)
+        let prepaid = self.plan.payment_mode == PaymentMode::Prepaid;
+        prepaid && (self.settings.prepaid_renewal == PrepaidRenewal::WhenCovered || self.is_pass())
     }
 
     /// Charging goes on after a suspension: postpaid from today, since days without service that were not invoiced are not
@@ -149,7 +155,7 @@ impl Held {
         match (self.plan.bill_in, self.service.billed_until) {
             (BillIn::Arrears, _) => self.use_on_credit(tx).await,
             (BillIn::Advance, Some(until)) => {
-                self.service.next_billing_on = Some(self.advance_billing_on(tx, until));
+                self.service.next_billing_on = self.advance_billing_on(tx, until);
                 Ok(())
             }
             (BillIn::Advance, None) => Ok(()),

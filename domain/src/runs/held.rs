@@ -27,11 +27,10 @@ pub(super) struct Held {
 impl Held {
     /// Locks the subscriber, whoever pays for it, and the service, in this order.
     pub async fn lock(tx: &TenantTx, id: ServiceId) -> Result<Option<Self>> {
-        // Whose it is never changes.
-        let Ok(service) = services::get(tx, id).await else {
+        let Some(subscriber) = services::subscriber_of(tx, id).await? else {
             return Ok(None);
         };
-        let subscriber = subscribers::lock(tx, service.subscriber_id).await?;
+        let subscriber = subscribers::lock(tx, subscriber).await?;
         if let Some(payer) = subscriber.and_then(|s| s.bill_to_id) {
             subscribers::lock(tx, payer).await?;
         }

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use super::charge::RefreshService;
 use super::held::Held;
 use super::settle::{BeginAgain, refresh};
-use super::standing::Standing;
 use crate::billing;
 use crate::kernel::db::{TenantDb, TenantTx};
 use crate::kernel::error::{Error, Result};
@@ -111,7 +110,7 @@ impl Held {
             return Ok(false);
         };
         let as_of = self.zone(tx).start_of_day(on);
-        if let Standing::Blocked(_) = self.facts(tx).await?.standing(as_of) {
+        if !self.facts(tx).await?.renews(as_of) {
             return Ok(false);
         }
         let plan = plans::get(tx, self.service.plan_id).await?;

@@ -85,6 +85,6 @@ impl Held {
         self.service.period_starts_at = Some(period.start());
         self.service.period_ends_at = Some(period.end());
         self.service.billed_until = Some(period.end());
-        self.service.next_billing_on = Some(self.advance_billing_on(tx, period.end()));
+        self.service.next_billing_on = self.advance_billing_on(tx, period.end());
     }
 }

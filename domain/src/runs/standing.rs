@@ -83,6 +83,12 @@ impl Facts {
         }
     }
 
+    /// Whether it is to be charged for its next period on that day: while it is served, also when its paid time ends at the
+    /// very beginning of the day and there is no grace.
+    pub fn renews(&self, at: DateTime<Utc>) -> bool {
+        !matches!(self.standing(at), Standing::Blocked(_)) || self.paid_until().is_some_and(|end| at <= end)
+    }
+
     fn terms(&self) -> Option<Terms> {
         match self.mode {
             PaymentMode::Prepaid => self.prepaid_terms(),

@@ -144,6 +144,19 @@ fn postpaid_is_off_after_due_date_and_grace_and_radius_alone_never_ends_it() {
     assert_eq!(facts.standing(at("2026-05-19")), Standing::Good);
 }
 
+#[test]
+fn without_grace_it_is_renewed_at_the_end_of_its_paid_time_and_not_later() {
+    let mut facts = facts(
+        PaymentMode::Prepaid,
+        0,
+        vec![charged("2026-04-01", "2026-05-01", true, "2026-04-01")],
+    );
+    assert_eq!(facts.standing(at("2026-05-01")), EXPIRED);
+    assert!(facts.renews(at("2026-05-01")) && !facts.renews(at("2026-05-02")));
+    facts.grace_days = 2;
+    assert!(facts.renews(at("2026-05-02")) && !facts.renews(at("2026-05-03")));
+}
+
 /// A period after a gap, in which the service was off, begins a new count.
 #[test]
 fn a_new_beginning_counts_from_its_own_due_date() {

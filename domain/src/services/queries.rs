@@ -78,6 +78,12 @@ pub async fn count_for_subscriber(tx: &TenantTx, subscriber: SubscriberId) -> Re
     Ok(count.scalar().await?.unwrap_or(0))
 }
 
+/// Whose service it is, which never changes.
+pub async fn subscriber_of(tx: &TenantTx, id: ServiceId) -> Result<Option<SubscriberId>> {
+    let whose = tx.sql("SELECT subscriber_id FROM service WHERE id = $1").bind(id);
+    whose.scalar().await
+}
+
 /// Holds a service until the transaction ends; lock its subscriber first.
 pub async fn lock(tx: &TenantTx, id: ServiceId) -> Result<Option<Service>> {
     tx.sql(select!("WHERE s.id = $1 FOR NO KEY UPDATE")).bind(id).optional().await

@@ -1,4 +1,9 @@
+use std::sync::Arc;
+
 use serde_json::json;
+use trunkline_domain::Actor;
+use trunkline_domain::kernel::db::TenantDb;
+use trunkline_domain::runs::renewal;
 
 use super::bench::kolkata;
 use crate::harness::{TestApp, id, key};
@@ -198,6 +203,79 @@ async fn a_pass_of_one_hour_ends_with_its_hour_and_is_not_renewed_on_credit() {
     assert_eq!(isp.status(&service).await, "ACTIVE", "another payment buys another hour");
     assert_eq!(app.account("baraka", "guest").await, "active 2026-04-03 08:00");
     app.jobs_may_remain();
+}
+
+/// A worker that was down for a day neither sells hours that have passed nor forgets that the pass is over.
+#[tokio::test]
+async fn a_late_run_sells_no_hours_that_have_passed() {
+    let app = TestApp::new().await;
+    app.settings("asha", "prepaid_renewal = 'WHEN_COVERED'").await;
+    let isp = app.on("asha").as_owner();
+    let hour = json!({ "kind": "HOTSPOT", "price": "20.00", "period": { "unit": "HOUR", "count": 1 } });
+    let plan = isp.plan("one-hour", hour).await;
+    let (subscriber, _) = isp.subscriber("Guest", json!({})).await;
+    isp.pay(&subscriber, "50.00").await;
+    let (service, _) = isp.service(&subscriber, &plan, "guest", json!({})).await;
+    assert_eq!(isp.state(&id(&service)).await["nextBillingDate"], json!(null));
+    app.set_clock("2026-04-02T10:00:00Z").await;
+    app.run_jobs().await;
+    let hours: Vec<String> = isp.invoices_of(&subscriber).await;
+    assert_eq!(hours.len(), 2, "{hours:?}");
+    assert!(hours[0].starts_with("PAID 20.00: 2026-04-01T04:3") && hours[1].starts_with("PAID 20.00: 2026-04-02T10:0"));
+    app.jobs_may_remain();
+}
+
+#[tokio::test]
+async fn without_grace_credit_in_hand_renews_without_a_gap() {
+    let app = TestApp::new().await;
+    app.settings("asha", "grace_days = 0").await;
+    let isp = app.on("asha").as_owner();
+    let first = isp.first_subscriber("ravi").await;
+    isp.pay(&first.subscriber, "2000.00").await;
+    app.run_jobs().await;
+    app.set_clock("2026-04-30T18:31:00Z").await;
+    app.run_jobs().await;
+    assert_eq!(isp.status(&first.service).await, "ACTIVE");
+    assert_eq!(isp.state(&first.service).await["paidUntil"], kolkata("2026-06-01"));
+    app.set_clock("2026-05-31T18:31:00Z").await;
+    app.run_jobs().await;
+    assert_eq!(isp.status(&first.service).await, "SUSPENDED EXPIRED");
+    assert_eq!(
+        isp.invoices_of(&first.subscriber).await.len(),
+        3,
+        "invoiced on its day all the same"
+    );
+}
+
+/// Two runs at once, and a payment between them: every period is charged once.
+#[tokio::test]
+async fn runs_at_the_same_time_charge_nothing_twice() {
+    let app = TestApp::new().await;
+    app.settings("asha", "due_days = 90").await;
+    let isp = app.on("asha").as_owner();
+    let plan = isp.plan("home", json!({ "paymentMode": "POSTPAID" })).await;
+    let mut subscribers = Vec::new();
+    for n in 0..4 {
+        let (subscriber, _) = isp.subscriber("Ravi", json!({})).await;
+        isp.service(&subscriber, &plan, &format!("ravi-{n}"), json!({})).await;
+        subscribers.push(subscriber);
+    }
+    app.set_clock("2026-06-15T10:00:00Z").await;
+    let tenant = app.app.directory.by_slug("asha").await.unwrap().expect("the ISP");
+    let db = TenantDb::new(app.app.database.clone(), tenant, Arc::new(Actor::System));
+    let date = "2026-06-15".parse().unwrap();
+    let (one, two, _) = tokio::join!(
+        renewal::run(&db, date),
+        renewal::run(&db, date),
+        isp.pay(&subscribers[2], "1000.00")
+    );
+    let (one, two) = (one.unwrap(), two.unwrap());
+    assert_eq!((one.failures, two.failures), (vec![], vec![]));
+    assert_eq!(one.invoices + two.invoices, 8, "two periods of four services");
+    for subscriber in &subscribers {
+        assert_eq!(isp.invoices_of(subscriber).await.len(), 3);
+    }
+    app.run_jobs().await;
 }
 
 #[tokio::test]
