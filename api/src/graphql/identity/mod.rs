@@ -4,4 +4,4 @@ mod types;
 
 pub use mutation::IdentityMutation;
 pub use query::{IdentityQuery, find_staff};
-pub use types::{Staff, TenantProfile, Viewer};
+pub use types::*;

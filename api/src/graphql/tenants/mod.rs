@@ -4,4 +4,4 @@ mod types;
 
 pub use mutation::TenantsMutation;
 pub use query::{TenantsQuery, find, find_director, find_domain};
-pub use types::{Director, Domain, Tenant};
+pub use types::*;
