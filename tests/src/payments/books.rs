@@ -1,10 +1,9 @@
 //! What must hold of the books at any moment, whatever happened before.
 
 use rust_decimal::Decimal;
+use trunkline_domain::kernel::db::TenantDb;
 use trunkline_domain::ledger;
 use trunkline_domain::ledger::AccountKind;
-
-use super::isp::Isp;
 
 /// Statements that find what contradicts another table; each must find nothing.
 const CONTRADICTIONS: [(&str, &str); 7] = [
@@ -60,30 +59,26 @@ const CONTRADICTIONS: [(&str, &str); 7] = [
     ),
 ];
 
-impl Isp {
-    /// Fails unless the ledger sums to zero, running totals are what transfers sum to, and invoices and payments agree.
-    pub async fn assert_books(&self) {
-        self.db
-            .read(async |tx| {
-                let accounts = ledger::trial_balance(tx).await?;
-                let net: Decimal = accounts.iter().map(|a| a.debit - a.credit).sum();
-                assert_eq!(net, Decimal::ZERO, "debits equal credits: {accounts:#?}");
-                let wrong = ledger::discrepancies(tx).await?;
-                assert!(wrong.is_empty(), "running totals: {wrong:#?}");
-                for (rule, sql) in CONTRADICTIONS {
-                    let found: Vec<String> = tx.sql(sql).scalars().await?;
-                    assert!(found.is_empty(), "{rule}: {found:?}");
-                }
-                Ok(())
-            })
-            .await
-            .unwrap();
-    }
+/// Fails unless the ledger sums to zero, running totals are what transfers sum to, and invoices and payments agree.
+pub async fn assert_hold(db: &TenantDb) {
+    let checked = db.read(async move |tx| {
+        let accounts = ledger::trial_balance(tx).await?;
+        let net: Decimal = accounts.iter().map(|a| a.debit - a.credit).sum();
+        assert_eq!(net, Decimal::ZERO, "debits equal credits: {accounts:#?}");
+        let wrong = ledger::discrepancies(tx).await?;
+        assert!(wrong.is_empty(), "running totals: {wrong:#?}");
+        for (rule, sql) in CONTRADICTIONS {
+            let found: Vec<String> = tx.sql(sql).scalars().await?;
+            assert!(found.is_empty(), "{rule}: {found:?}");
+        }
+        Ok(())
+    });
+    checked.await.unwrap();
+}
 
-    /// The money that came in by any method and was not taken back.
-    pub async fn cash_in_hand(&self) -> String {
-        let accounts = self.db.read(async |tx| ledger::trial_balance(tx).await).await.unwrap();
-        let cash = accounts.iter().filter(|a| a.kind == AccountKind::Cash);
-        cash.map(|a| a.debit - a.credit).sum::<Decimal>().normalize().to_string()
-    }
+/// The money that came in by any method and was not taken back.
+pub async fn cash_in_hand(db: &TenantDb) -> String {
+    let accounts = db.read(async move |tx| ledger::trial_balance(tx).await).await.unwrap();
+    let cash = accounts.iter().filter(|a| a.kind == AccountKind::Cash);
+    cash.map(|a| a.debit - a.credit).sum::<Decimal>().normalize().to_string()
 }

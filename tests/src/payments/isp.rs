@@ -10,11 +10,11 @@ use trunkline_domain::kernel::db::{Database, DatabaseSettings, TenantDb};
 use trunkline_domain::kernel::ids::{InvoiceId, PaymentId, StaffId, SubscriberId};
 use trunkline_domain::payments::{self, Payment, PaymentMethod, RecordPayment, ReversePayment};
 use trunkline_domain::subscribers::{self, CreateSubscriber};
-use trunkline_domain::tenants::template::Template;
-use trunkline_domain::tenants::{Directory, Site};
+use trunkline_domain::tenants::Directory;
 use trunkline_domain::{Actor, Clock, Error, Permission, Result, ledger};
 use uuid::Uuid;
 
+use super::books;
 use crate::harness::{TestDb, settings};
 
 pub struct Isp {
@@ -24,7 +24,7 @@ pub struct Isp {
     _test: Arc<TestDb>,
 }
 
-/// Two ISPs of one installation.
+/// Two Indian ISPs of one installation.
 pub async fn two_isps() -> (Isp, Isp) {
     let test = Arc::new(TestDb::new().await);
     let settings = DatabaseSettings {
@@ -34,13 +34,9 @@ pub async fn two_isps() -> (Isp, Isp) {
     let database = Database::open(settings, Clock::system()).await.unwrap();
     let directory = Directory::new(database.clone(), "localhost");
     let mut isps = Vec::new();
-    for bare in &test.tenants[..2] {
-        let Some(Site::Tenant(tenant)) = directory.resolve(&format!("{}.localhost", bare.slug)).await.unwrap() else {
-            panic!("{} does not answer", bare.slug);
-        };
+    for slug in ["asha", "chandra"] {
+        let tenant = directory.by_slug(slug).await.unwrap().expect("an ISP of the template");
         let db = TenantDb::new(database.clone(), tenant, Arc::new(Actor::System));
-        let template = Template::load("in-broadband").unwrap();
-        db.write(async move |tx| billing::adopt(tx, &template).await).await.unwrap();
         isps.push(Isp {
             database: database.clone(),
             db,
@@ -172,6 +168,14 @@ impl Isp {
             .iter()
             .map(|a| (a.invoice_id, a.amount.normalize().to_string()))
             .collect()
+    }
+
+    pub async fn assert_books(&self) {
+        books::assert_hold(&self.db).await;
+    }
+
+    pub async fn cash_in_hand(&self) -> String {
+        books::cash_in_hand(&self.db).await
     }
 
     pub async fn payments(&self) -> i64 {

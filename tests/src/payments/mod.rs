@@ -1,7 +1,10 @@
-//! Money: payments, reversals and the books, use case by use case against PostgreSQL.
+//! Money: payments, reversals and the books. Use case by use case (`record`, `reverse`, `rush`, `sight`), through the API
+//! (`api`), and with the server killed in the middle (`kill`).
 
+mod api;
 mod books;
 mod isp;
+mod kill;
 mod record;
 mod reverse;
 mod rush;
