@@ -31,7 +31,8 @@ lint: setup
 
 bench:
 	@deploy/setup.sh
-	@deploy/bench.sh
+	@$(CARGO) build --release -p trunkline-api
+	@$(TARGET)/release/trunkline bench
 
 soak: setup
-	TRUNKLINE_SOAK=1 $(CARGO) test -p trunkline-tests -- --nocapture $(ARGS)
+	TRUNKLINE_STORM_REQUESTS=200000 $(CARGO) test --locked -p trunkline-tests --test suite -- --nocapture storm $(ARGS)

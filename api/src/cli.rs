@@ -16,7 +16,7 @@ use trunkline_domain::{Actor, runs};
 
 use crate::app::App;
 use crate::config::Config;
-use crate::{demo, embedded, graphql, secret, serve, tether};
+use crate::{bench, demo, embedded, graphql, secret, serve, tether};
 
 /// Runs many internet service providers side by side.
 #[derive(Parser)]
@@ -40,6 +40,8 @@ enum Command {
         #[arg(long)]
         fresh: bool,
     },
+    /// Compares opening an ISP and a small read with what PostgreSQL itself takes, on a scratch database.
+    Bench,
     /// Runs jobs only.
     Work,
     /// Brings the database to the current schema.
@@ -127,11 +129,16 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Tether { program, args } => return tether::keep(program, args).await,
         _ => {}
     }
-    let config = Config::load()?;
+    let mut config = Config::load()?;
+    if matches!(cli.command, Command::Demo { .. }) && std::env::var_os("TRUNKLINE_LOG").is_none() {
+        // what the demo has to say it prints
+        config.log = "warn".to_owned();
+    }
     serve::init_tracing(&config)?;
     match cli.command {
         Command::Config => print!("{}", config.masked()?),
         Command::Serve { work } => serve::serve(config, work).await?,
+        Command::Bench => bench::run(config).await?,
         Command::Demo { fresh } => demo::run(config, fresh).await?,
         Command::Work => serve::work(config).await?,
         Command::Migrate => {

@@ -2,6 +2,7 @@
 
 pub mod adapters;
 pub mod app;
+mod bench;
 pub mod cli;
 pub mod config;
 mod demo;

@@ -1,5 +1,6 @@
 //! The long-running commands.
 
+use std::io::IsTerminal;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -18,7 +19,10 @@ use crate::{http, secret};
 pub fn init_tracing(config: &Config) -> anyhow::Result<()> {
     let filter =
         tracing_subscriber::EnvFilter::try_new(&config.log).with_context(|| format!("log: {:?} is not a filter", config.log))?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     if config.log_json {
         builder.json().init()
     } else {

@@ -14,4 +14,4 @@ pub use error::{Error, Result};
 pub use installation::{Installation, role_password, secure_database};
 pub use runner::{Report, migrate};
 pub use scripts::{SHARED_STEPS, Script, TENANT_SCHEMA_VERSION};
-pub use tenant::{TenantSchema, assign_cell, create_schema};
+pub use tenant::{TenantSchema, assign_cell, create_schema, schema_script};

@@ -51,6 +51,22 @@ pub async fn create_schema(
         .bind(cell_id)
         .fetch_one(&mut *conn)
         .await?;
+    let script = schema_script(installation, tenant_id, &cell_login);
+    conn.execute(AssertSqlSafe(script)).await.map_err(|source| Error::Script {
+        scope: "tenant",
+        name: "baseline",
+        source,
+    })?;
+    Ok(TenantSchema {
+        tenant_id,
+        role,
+        cell_id,
+    })
+}
+
+/// All statements that make a tenant's role and schema, for a cell whose login role is `cell_login`.
+pub fn schema_script(installation: &Installation, tenant_id: i32, cell_login: &str) -> String {
+    let role = installation.tenant_role(tenant_id);
     let mut script = format!(
         "CREATE ROLE {role} NOLOGIN IN ROLE {group}; GRANT {role} TO {cell_login};
          CREATE SCHEMA {role}; GRANT USAGE ON SCHEMA {role} TO {role}; SET LOCAL search_path = {role};\n",
@@ -67,16 +83,7 @@ pub async fn create_schema(
     script.push_str(&format!(
         "INSERT INTO platform.tenant_role (role, tenant_id) VALUES ('{role}', {tenant_id}); SET LOCAL search_path = pg_catalog;"
     ));
-    conn.execute(AssertSqlSafe(script)).await.map_err(|source| Error::Script {
-        scope: "tenant",
-        name: "baseline",
-        source,
-    })?;
-    Ok(TenantSchema {
-        tenant_id,
-        role,
-        cell_id,
-    })
+    script
 }
 
 /// Applies the steps that one tenant lacks, in one transaction of its own.

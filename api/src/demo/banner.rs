@@ -28,8 +28,11 @@ pub fn progress(day: usize, days: usize) {
 
 pub async fn print(app: &App, address: SocketAddr, radius: Option<&FreeRadius>, took: Duration) -> Result<()> {
     let (port, base) = (address.port(), app.config.base_domain.as_str());
-    println!("\nTrunkline is up after {:.1} s. The password of every login below is {PASSWORD}\n", took.as_secs_f32());
-    println!("Platform   http://platform.{base}:{port}/graphql");
+    println!(
+        "\nTrunkline is up after {:.1} s. The password of every login below is {PASSWORD}\n",
+        took.as_secs_f32()
+    );
+    println!("Platform\n           http://platform.{base}:{port}/graphql");
     println!("           {ADMIN}  (platform staff)");
     println!("           {}  (director: {})", DIRECTOR.2, DIRECTOR.0);
     for isp in &ISPS {
@@ -37,19 +40,32 @@ pub async fn print(app: &App, address: SocketAddr, radius: Option<&FreeRadius>, 
     }
     let isp = &ISPS[0];
     println!("\nSign in as an owner:\n");
-    println!("{}", sign_in(&format!("http://{}.{base}:{port}", isp.slug), &isp.owner_email()));
+    println!(
+        "{}",
+        sign_in(&format!("http://{}.{base}:{port}", isp.slug), &isp.owner_email())
+    );
     if let Some(radius) = radius {
-        println!("\nRADIUS on 127.0.0.1: authentication {}, accounting {}. A subscriber logs in:\n", radius.auth_port, radius.acct_port);
+        println!(
+            "\nRADIUS on 127.0.0.1: authentication {}, accounting {}. A subscriber logs in:\n",
+            radius.auth_port, radius.acct_port
+        );
         println!("{}", login(isp, radius.auth_port)?);
         println!("\nThe same user name at the franchise, with its own password:\n");
         println!("{}", login(&ISPS[2], radius.auth_port)?);
     }
-    println!("\nhttp://{}.{base}:{port}/graphql in a browser is GraphiQL. Ctrl-C stops everything.", isp.slug);
+    println!(
+        "\nhttp://{}.{base}:{port}/graphql in a browser is GraphiQL. Ctrl-C stops everything.",
+        isp.slug
+    );
     Ok(())
 }
 
 async fn print_isp(app: &App, isp: &Isp, url: &str) -> Result<()> {
-    let tenant = app.directory.by_slug(isp.slug).await?.with_context(|| format!("{} is gone", isp.slug))?;
+    let tenant = app
+        .directory
+        .by_slug(isp.slug)
+        .await?
+        .with_context(|| format!("{} is gone", isp.slug))?;
     let db = TenantDb::new(app.database.clone(), tenant, Arc::new(Actor::System));
     let username = people(isp, super::story::DAYS)[0].username.clone();
     let (count, invoices, payments, account) = db
@@ -68,12 +84,18 @@ async fn print_isp(app: &App, isp: &Isp, url: &str) -> Result<()> {
             ))
         })
         .await?;
-    println!("\n{:<10} {url}/graphql", isp.name);
-    println!("           {count} subscribers, {invoices} invoices, {payments} payments; template {}", isp.template);
+    println!("\n{}\n           {url}/graphql", isp.name);
+    println!(
+        "           {count} subscribers, {invoices} invoices, {payments} payments; template {}",
+        isp.template
+    );
     println!("           {}  (owner)", isp.owner_email());
     println!("           {}  (staff, role billing)", isp.clerk_email());
     if let Some(subscriber) = account {
-        println!("           {}  (portal login of {})", subscriber.account_number, subscriber.name);
+        println!(
+            "           {}  (portal login of {})",
+            subscriber.account_number, subscriber.name
+        );
     }
     Ok(())
 }
@@ -92,7 +114,7 @@ fn login(isp: &Isp, port: u16) -> Result<String> {
         other => format!("Packet-Src-IP-Address={other},"),
     };
     Ok(format!(
-        "echo '{source}User-Name={},User-Password={},Message-Authenticator=0x00' | radclient -x 127.0.0.1:{port} auth {}",
-        person.username, person.password, isp.router.secret
+        "echo '{source}User-Name={},User-Password={},Calling-Station-Id={},Message-Authenticator=0x00' | radclient -x 127.0.0.1:{port} auth {}",
+        person.username, person.password, person.mac, isp.router.secret
     ))
 }

@@ -72,9 +72,20 @@ fn person(isp: &Isp, n: usize, days: usize, names: &mut StdRng, rng: &mut StdRng
         },
         username,
         password: format!("net-{}-{:05}", isp.slug, rng.random_range(0..100_000)),
-        mac: format!("02-{:02X}-{:02X}-{:02X}-{:02X}-{:02X}", isp.seed, rng.random::<u8>(), rng.random::<u8>(), n / 256, n % 256),
+        mac: format!(
+            "02-{:02X}-{:02X}-{:02X}-{:02X}-{:02X}",
+            isp.seed,
+            rng.random::<u8>(),
+            rng.random::<u8>(),
+            n / 256,
+            n % 256
+        ),
         // the first is the one whose login is printed: there from the first day, and always paid up
-        plan: if first { isp.plans[0].0 } else { weighted(isp.plans, |p| p.1, rng).0 },
+        plan: if first {
+            isp.plans[0].0
+        } else {
+            weighted(isp.plans, |p| p.1, rng).0
+        },
         joins: match rng.random_range(0..100) {
             _ if first => 0,
             0..60 => rng.random_range(0..7),
@@ -93,8 +104,28 @@ fn person(isp: &Isp, n: usize, days: usize, names: &mut StdRng, rng: &mut StdRng
 
 fn street(indian: bool, rng: &mut StdRng) -> &'static str {
     match indian {
-        true => pick(&["MG Road", "Temple Road", "4th Cross", "Lake View", "Station Road", "Gandhi Nagar"], rng),
-        false => pick(&["Moi Avenue", "Digo Road", "Nyali Road", "Links Road", "Beach Road", "Kenyatta Avenue"], rng),
+        true => pick(
+            &[
+                "MG Road",
+                "Temple Road",
+                "4th Cross",
+                "Lake View",
+                "Station Road",
+                "Gandhi Nagar",
+            ],
+            rng,
+        ),
+        false => pick(
+            &[
+                "Moi Avenue",
+                "Digo Road",
+                "Nyali Road",
+                "Links Road",
+                "Beach Road",
+                "Kenyatta Avenue",
+            ],
+            rng,
+        ),
     }
 }
 

@@ -101,7 +101,12 @@ impl Network {
                 (false, _) => now - TimeDelta::seconds(self.rng.random_range(1..200)),
             };
             session.use_until(at, self.broadband, &mut self.rng);
-            packets.push(if ends { "Stop" } else { "Interim-Update" }, device, at, if ends { "User-Request" } else { "" });
+            packets.push(
+                if ends { "Stop" } else { "Interim-Update" },
+                device,
+                at,
+                if ends { "User-Request" } else { "" },
+            );
             if ends {
                 device.open = None;
                 device.idle_since = at;
@@ -179,7 +184,11 @@ impl Network {
         .fetch_all(&mut self.conn)
         .await?;
         let refused = answers.iter().find(|a| !matches!(a.as_str(), "ok" | "new"));
-        ensure!(refused.is_none(), "RADIUS accounting answered {:?}", refused.map_or("", |a| a));
+        ensure!(
+            refused.is_none(),
+            "RADIUS accounting answered {:?}",
+            refused.map_or("", |a| a)
+        );
         Ok(())
     }
 }
@@ -188,7 +197,11 @@ impl Session {
     /// Evening-heavy household use, or a phone's.
     fn use_until(&mut self, at: DateTime<Utc>, broadband: bool, rng: &mut StdRng) {
         let seconds = (at - self.last).num_seconds().max(1);
-        let rate = if broadband { rng.random_range(20_000..260_000) } else { rng.random_range(5_000..90_000) };
+        let rate = if broadband {
+            rng.random_range(20_000..260_000)
+        } else {
+            rng.random_range(5_000..90_000)
+        };
         self.download += seconds * rate;
         self.upload += seconds * rate / rng.random_range(6..14);
         self.last = at;

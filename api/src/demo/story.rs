@@ -73,7 +73,11 @@ async fn all(shops: &mut [Shop], act: impl AsyncFn(&mut Shop) -> Result<()>) -> 
 
 async fn drain(app: &App) -> Result<()> {
     let drained = app.worker.drain().await?;
-    anyhow::ensure!(drained.parked == 0, "{} jobs failed while the demo's history was made", drained.parked);
+    anyhow::ensure!(
+        drained.parked == 0,
+        "{} jobs failed while the demo's history was made",
+        drained.parked
+    );
     Ok(())
 }
 
@@ -85,7 +89,10 @@ async fn open_platform(app: &App) -> Result<DirectorId> {
         email: email.into(),
         password: PASSWORD.into(),
     };
-    let cmd = CreateDirector { name: name.into(), account };
+    let cmd = CreateDirector {
+        name: name.into(),
+        account,
+    };
     let director = runs::director_create(&app.database, &Arc::new(Actor::System), cmd).await?;
     Ok(director.id)
 }
@@ -143,7 +150,9 @@ impl Shop {
             idempotency_key: None,
         };
         let system = Arc::new(Actor::System);
-        runs::tenant_create(&app.database, &system, cmd).await.map_err(told(isp.slug))?;
+        runs::tenant_create(&app.database, &system, cmd)
+            .await
+            .map_err(told(isp.slug))?;
         app.directory.flush();
         let tenant = app.directory.by_slug(isp.slug).await?.context("the ISP was opened")?;
         let db = TenantDb::new(app.database.clone(), tenant, system);
@@ -180,7 +189,7 @@ impl Shop {
             .collect();
         buyers.sort_by_key(|(id, _)| *id);
         for (subscriber, price) in buyers {
-            if self.rng.random_range(0..100) < 12 {
+            if self.rng.random_range(0..100) < 8 {
                 self.pay(subscriber, price, Vec::new()).await?;
             }
         }
@@ -188,10 +197,15 @@ impl Shop {
     }
 
     async fn sign_up(&mut self, person: Person) -> Result<()> {
-        let plan = self.plans.get(person.plan).with_context(|| format!("no plan {}", person.plan))?;
+        let plan = self
+            .plans
+            .get(person.plan)
+            .with_context(|| format!("no plan {}", person.plan))?;
         let (plan_id, key) = (plan.id, Uuid::from_u128(self.rng.random()));
         let pass = matches!(person.plan, "HOUR" | "DAY").then_some(plan.price);
-        let subscriber = register(&self.db, &person, plan_id, key).await.map_err(told(&person.username))?;
+        let subscriber = register(&self.db, &person, plan_id, key)
+            .await
+            .map_err(told(&person.username))?;
         self.network.plug_in(&person);
         let customer = Customer {
             payer: person.payer,
@@ -251,7 +265,9 @@ impl Shop {
     }
 
     fn promise(&mut self, day: usize, invoice: &Invoice) {
-        let Some(customer) = self.customers.get_mut(&invoice.subscriber_id) else { return };
+        let Some(customer) = self.customers.get_mut(&invoice.subscriber_id) else {
+            return;
+        };
         customer.invoices += 1;
         customer.owes = true;
         let plan = match customer.payer {
