@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
-use sqlx::{Connection, Executor, PgConnection, PgPool};
+use sqlx::{ConnectOptions, Connection, Executor, PgConnection, PgPool};
 use tokio::sync::{Notify, RwLock};
 use trunkline_migration::{Installation, role_password};
 
@@ -210,7 +210,9 @@ impl Database {
 }
 
 async fn connect_admin(settings: &DatabaseSettings) -> Result<PgConnection> {
-    Ok(PgConnection::connect(&settings.admin_url).await?)
+    let options: PgConnectOptions = settings.admin_url.parse()?;
+    // a script of a thousand lines that took a second is no news
+    Ok(PgConnection::connect_with(&options.disable_statement_logging()).await?)
 }
 
 /// Connections as one of the installation's login roles.
