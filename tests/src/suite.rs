@@ -1,7 +1,12 @@
 //! Trunkline tested from outside: real PostgreSQL, real FreeRADIUS, GraphQL in and out. One binary, so that all suites
 //! share one cluster and one template database (`harness`).
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where its ground gives way")]
-#![allow(clippy::print_stdout, clippy::print_stderr, clippy::type_complexity, reason = "tests print figures and list cases")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::type_complexity,
+    reason = "tests print figures and list cases"
+)]
 
 #[allow(dead_code, unused_imports, reason = "what suites share, whether or not all of it is used")]
 mod harness;
@@ -13,6 +18,7 @@ mod doors;
 mod identity;
 mod isolation;
 mod payments;
+mod radius;
 mod services;
 mod storm;
 mod tenants;

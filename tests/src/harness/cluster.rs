@@ -3,21 +3,12 @@
 use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt, chown};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-/// Runs PostgreSQL until its standard input ends, which happens when the process that holds the other end exits, even if
-/// it is killed; then it stops it and removes the directory.
-const KEEPER: &str = r#"trap '' INT TERM HUP
-dir=$1; shift
-"$@" >"$dir/log" 2>&1 &
-pid=$!
-cat >/dev/null
-kill -QUIT $pid; wait $pid
-rm -rf "$dir""#;
+use super::keeper::Keeper;
 
 /// Nothing that is written here has to survive.
 const SETTINGS: &str = "
@@ -38,8 +29,7 @@ log_min_error_statement = panic
 pub struct Cluster {
     port: u16,
     dir: PathBuf,
-    /// Its standard input is the lifeline.
-    _keeper: Child,
+    _keeper: Keeper,
 }
 
 impl Cluster {
@@ -100,25 +90,12 @@ fn start() -> Cluster {
     )
     .unwrap();
 
-    let server = command(&user, &bin.join("postgres"));
-    let keeper = Command::new("sh")
-        .args(["-c", KEEPER, "keeper"])
-        .arg(&dir)
-        .arg(server.get_program())
-        .args(server.get_args())
-        .arg("-D")
-        .arg(&data)
-        .current_dir("/")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .process_group(0)
-        .spawn()
-        .expect("sh");
+    let mut server = command(&user, &bin.join("postgres"));
+    server.arg("-D").arg(&data);
     let cluster = Cluster {
         port,
+        _keeper: Keeper::start(&dir, "QUIT", &server),
         dir,
-        _keeper: keeper,
     };
     cluster.wait_until_ready(&bin);
     cluster

@@ -3,6 +3,8 @@
 mod app;
 mod cluster;
 mod database;
+mod keeper;
+mod radius;
 mod shop;
 
 use std::path::{Path, PathBuf};
@@ -10,6 +12,7 @@ use std::path::{Path, PathBuf};
 pub use app::{Answer, Ask, START, TestApp, Who};
 pub use cluster::cluster;
 pub use database::{PASSWORD, SECRET, TestDb, TestTenant, connect, execute, open_bare_tenant, settings};
+pub use radius::{FreeRadius, Nas};
 pub use shop::{FirstSubscriber, id, key};
 
 /// The checkout.
