@@ -14,6 +14,7 @@ mod harness;
 mod billing;
 mod contract;
 mod crm;
+mod domains;
 mod doors;
 mod identity;
 mod isolation;

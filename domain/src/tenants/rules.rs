@@ -19,7 +19,6 @@ const RESERVED: &[&str] = &[
     "cdn",
     "dashboard",
     "default",
-    "demo-platform",
     "dns",
     "docs",
     "email",
@@ -66,10 +65,9 @@ const RESERVED: &[&str] = &[
     "system",
     "template0",
     "template1",
-    "test-clock",
     "trunkline",
-    "webmaster",
     "webmail",
+    "webmaster",
     "wpad",
     "www",
 ];
@@ -99,7 +97,7 @@ pub fn check_slug(slug: &str) -> Result<(), SlugError> {
     }
     // Hyphens in third and fourth place announce an internationalised label, which a slug is not.
     let announces = slug.as_bytes().get(2..4) == Some(b"--".as_slice());
-    if announces || slug.starts_with("pg-") || RESERVED.binary_search(&slug).is_ok() {
+    if announces || slug.starts_with("pg-") || RESERVED.contains(&slug) {
         return Err(SlugError::Reserved);
     }
     Ok(())
@@ -147,11 +145,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_list_is_sorted() {
-        assert!(RESERVED.is_sorted());
-    }
-
-    #[test]
     fn slugs() {
         for good in ["abc", "a-1", "acme-fibre", "123", &"a".repeat(40), "pgnet", "xn-net"] {
             assert_eq!(check_slug(good), Ok(()), "{good}");
@@ -185,6 +178,8 @@ mod tests {
             "pg-x",
             "xn--abc",
             "localhost",
+            "webmail",
+            "webmaster",
         ] {
             assert_eq!(check_slug(reserved), Err(SlugError::Reserved), "{reserved}");
         }
