@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chrono::Duration;
+use futures::future::join_all;
 use rust_decimal::Decimal;
 use trunkline_domain::billing::{self, Invoice, IssueInvoice, ManualLine};
 use trunkline_domain::kernel::actor::Permissions;
@@ -21,7 +22,7 @@ pub struct Isp {
     database: Database,
     /// Everything is allowed here.
     pub db: TenantDb,
-    _test: Arc<TestDb>,
+    test: Arc<TestDb>,
 }
 
 /// Two Indian ISPs of one installation.
@@ -40,7 +41,7 @@ pub async fn two_isps() -> (Isp, Isp) {
         isps.push(Isp {
             database: database.clone(),
             db,
-            _test: test.clone(),
+            test: test.clone(),
         });
     }
     let second = isps.pop().unwrap();
@@ -176,6 +177,36 @@ impl Isp {
 
     pub async fn cash_in_hand(&self) -> String {
         books::cash_in_hand(&self.db).await
+    }
+
+    /// Starts the calls while the subscriber is locked, and lets them go once so many of them wait: they truly meet.
+    pub async fn pile_up<T: Send + 'static>(
+        &self,
+        subscriber: SubscriberId,
+        waiting: i64,
+        calls: impl Iterator<Item = impl Future<Output = T> + Send + 'static>,
+    ) -> Vec<T> {
+        let holder = self.db.begin(false).await.unwrap();
+        subscribers::lock(&holder, subscriber).await.unwrap().expect("a subscriber");
+        let calls: Vec<_> = calls.map(tokio::spawn).collect();
+        let mut admin = self.test.admin().await;
+        let mut stand = 0;
+        for _ in 0..400 {
+            stand = sqlx::query_scalar(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+            )
+            .fetch_one(&mut admin)
+            .await
+            .unwrap();
+            if stand >= waiting {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        drop(holder);
+        let done = join_all(calls).await.into_iter().map(|c| c.unwrap()).collect();
+        assert!(stand >= waiting, "only {stand} of {waiting} calls met");
+        done
     }
 
     pub async fn payments(&self) -> i64 {

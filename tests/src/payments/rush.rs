@@ -20,9 +20,10 @@ async fn one_key_24_times_at_once_makes_one_payment() {
     let cmd = cash(payer, "120");
     let calls = (0..24).map(|_| {
         let (isp, cmd) = (isp.clone(), cmd.clone());
-        tokio::spawn(async move { isp.pay(cmd).await.unwrap().id })
+        async move { isp.pay(cmd).await.unwrap().id }
     });
-    let mut ids: Vec<_> = join_all(calls).await.into_iter().map(|id| id.unwrap()).collect();
+    // One waits for the subscriber, the others for its key, as many as there are connections.
+    let mut ids = isp.pile_up(payer, 15, calls).await;
     ids.dedup();
     assert_eq!(ids.len(), 1, "all callers hear of the same payment");
     assert_eq!(isp.payments().await, 1);
@@ -40,16 +41,14 @@ async fn fifty_payments_at_once_on_one_subscriber_lose_nothing() {
     // 1 + 2 + … + 50 = 1275 come in while 799.92 are due and, meanwhile, 100 more.
     let calls = (1..=50).map(|n: i64| {
         let isp = isp.clone();
-        tokio::spawn(async move {
+        async move {
             isp.pay(cash(payer, &n.to_string())).await.unwrap();
             if n % 10 == 0 {
                 isp.invoice(payer, "20", 1).await;
             }
-        })
+        }
     });
-    for done in join_all(calls).await {
-        done.unwrap();
-    }
+    isp.pile_up(payer, 15, calls).await;
     assert_eq!(isp.payments().await, 50);
     assert_eq!(isp.cash_in_hand().await, "1275");
     assert_eq!(isp.standing(payer).await, ("-375.08".into(), "375.08".into()));
@@ -64,9 +63,9 @@ async fn of_eight_reversals_at_once_one_counts() {
     let paid = isp.pay(cash(payer, "160")).await.unwrap();
     let calls = (0..8).map(|_| {
         let isp = isp.clone();
-        tokio::spawn(async move { isp.reverse(paid.id).await })
+        async move { isp.reverse(paid.id).await }
     });
-    let results: Vec<_> = join_all(calls).await.into_iter().map(|r| r.unwrap()).collect();
+    let results = isp.pile_up(payer, 8, calls).await;
     let (done, late): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
     assert_eq!(done.len(), 1);
     for result in late {
