@@ -21,7 +21,7 @@ pub fn say(text: &str) {
 }
 
 pub fn progress(day: usize, days: usize) {
-    if day % 30 == 0 {
+    if day.is_multiple_of(30) {
         println!("  day {} of {days}", day + 1);
     }
 }
