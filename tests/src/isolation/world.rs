@@ -94,7 +94,8 @@ impl World {
 fn required(root: &RootField, position: &str) -> bool {
     let optional = ["billToId", "directorId", "invoiceIds[]", "gatewayId"];
     let last = position.rsplit('.').next().unwrap();
-    !position.starts_with("filter.") && !optional.contains(&last) && !(root.name() == "vouchers" && last == "batchId")
+    let exempt = position.starts_with("filter.") || optional.contains(&last) || (root.name() == "vouchers" && last == "batchId");
+    !exempt
 }
 
 /// The kind of id that a place takes, from the names that the contract uses.

@@ -84,7 +84,7 @@ async fn the_ledger_adds_up_under_contention() {
         let isp = isp.clone();
         tokio::spawn(async move {
             // Both subscribers in either order: locks are taken by id, so that nobody waits in a circle.
-            let (a, b) = if n % 2 == 0 {
+            let (a, b) = if n.is_multiple_of(2) {
                 (payers[0], payers[1])
             } else {
                 (payers[1], payers[0])
