@@ -76,6 +76,7 @@ async fn killed_among_200_payments_each_exists_once() {
         assert_eq!(books::cash_in_hand(&db).await, received.to_string());
         one_of_each(&db, expected as i64).await;
     }
+    eprintln!("{rounds} kills cut off {cut_off} of {expected} calls");
     assert!(
         cut_off > rounds * 10,
         "only {cut_off} calls were cut off: the kills came too late to prove anything"
