@@ -18,6 +18,7 @@ mod domains;
 mod doors;
 mod identity;
 mod isolation;
+mod limits;
 mod payments;
 mod radius;
 mod services;

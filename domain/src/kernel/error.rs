@@ -140,6 +140,10 @@ impl From<sqlx::Error> for Error {
         {
             return Self::Unavailable(e.to_string());
         }
+        // PostgreSQL cannot hold U+0000, the one character that every caller may send and nobody means.
+        if matches!(sqlstate.as_deref(), Some("22021" | "22P05")) {
+            return Self::invalid("", "A text holds a character that cannot be stored.");
+        }
         Self::internal(DbFailure {
             message: e.to_string(),
             sqlstate,

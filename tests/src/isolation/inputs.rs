@@ -7,7 +7,7 @@ use async_graphql::Positioned;
 use async_graphql::parser::types::{BaseType, InputValueDefinition, Type, TypeKind};
 use uuid::Uuid;
 
-use super::schema::{RootField, Schema, base};
+use super::schema::{RootField, Schema, base, place};
 
 /// Ids by the place where they go, as [`Schema::id_positions`] names it.
 pub type Ids = BTreeMap<String, String>;
@@ -16,6 +16,8 @@ pub struct Inputs<'a> {
     schema: &'a Schema,
     ids: Ids,
     required_ids: bool,
+    /// What stands at a place instead of a sound value.
+    literals: BTreeMap<String, String>,
 }
 
 impl<'a> Inputs<'a> {
@@ -24,6 +26,7 @@ impl<'a> Inputs<'a> {
             schema,
             ids: Ids::new(),
             required_ids: false,
+            literals: BTreeMap::new(),
         }
     }
 
@@ -34,6 +37,12 @@ impl<'a> Inputs<'a> {
             required_ids: true,
             ..self
         }
+    }
+
+    /// Puts this text of a document at a place, whatever belongs there.
+    pub fn with_literal(mut self, place: &str, literal: &str) -> Self {
+        self.literals.insert(place.to_owned(), literal.to_owned());
+        self
     }
 
     /// `(…)` for a root field.
@@ -60,14 +69,10 @@ impl<'a> Inputs<'a> {
             .iter()
             .filter_map(|d| {
                 let d = &d.node;
-                let is_list = matches!(d.ty.node.base, BaseType::List(_));
-                let place = format!(
-                    "{path}{}{}{}",
-                    if path.is_empty() { "" } else { "." },
-                    d.name.node,
-                    if is_list { "[]" } else { "" }
-                );
-                let wanted = self.ids.keys().any(|p| *p == place || p.starts_with(&format!("{place}.")));
+                let place = place(path, d);
+                let below = format!("{place}.");
+                let tried = self.ids.keys().chain(self.literals.keys());
+                let wanted = tried.into_iter().any(|p| *p == place || p.starts_with(&below));
                 let required = !d.ty.node.nullable && d.default_value.is_none();
                 let asked = required || wanted || useful(&d.name.node);
                 asked.then(|| format!("{}: {}", d.name.node, self.value(&d.ty.node, &d.name.node, &place)))
@@ -78,6 +83,9 @@ impl<'a> Inputs<'a> {
     fn value(&self, ty: &Type, name: &str, place: &str) -> String {
         if let BaseType::List(inner) = &ty.base {
             return format!("[{}]", self.value(inner, name, place));
+        }
+        if let Some(literal) = self.literals.get(place) {
+            return literal.clone();
         }
         let type_name = base(ty);
         match type_name {

@@ -2,7 +2,7 @@
 //! mutation, argument or kind of id is tried without being written down here, and what the generator does not know fails.
 
 mod foreign;
-mod inputs;
+pub mod inputs;
 mod matrix;
-mod schema;
-mod world;
+pub mod schema;
+pub mod world;

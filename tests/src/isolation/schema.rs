@@ -113,31 +113,39 @@ impl Schema {
 
     /// Every place in a root field's arguments where an id is taken, as a dotted path; `[]` marks a list.
     pub fn id_positions(&self, root: &RootField) -> Vec<String> {
+        let ids = self.positions(root).into_iter().filter(|(_, ty)| ty == "ID");
+        ids.map(|(place, _)| place).collect()
+    }
+
+    /// Every place where a scalar or enum is taken, and its type.
+    pub fn positions(&self, root: &RootField) -> Vec<(String, String)> {
         let mut out = Vec::new();
         self.walk(&root.definition.arguments, "", &mut out);
         out
     }
 
-    fn walk(&self, arguments: &[async_graphql::Positioned<InputValueDefinition>], path: &str, out: &mut Vec<String>) {
+    fn walk(&self, arguments: &[async_graphql::Positioned<InputValueDefinition>], path: &str, out: &mut Vec<(String, String)>) {
         for argument in arguments {
             let a = &argument.node;
-            let list = if matches!(a.ty.node.base, BaseType::List(_)) {
-                "[]"
-            } else {
-                ""
-            };
-            let here = match path {
-                "" => format!("{}{list}", a.name.node),
-                path => format!("{path}.{}{list}", a.name.node),
-            };
+            let here = place(path, a);
             let type_name = base(&a.ty.node);
-            if type_name == "ID" {
-                out.push(here);
-            } else if let Some(TypeKind::InputObject(o)) = self.types.get(type_name) {
-                self.walk(&o.fields, &here, out);
+            match self.types.get(type_name) {
+                Some(TypeKind::InputObject(o)) => self.walk(&o.fields, &here, out),
+                _ => out.push((here, type_name.to_owned())),
             }
         }
     }
+}
+
+/// The path of an argument or input field below `path`.
+pub fn place(path: &str, argument: &InputValueDefinition) -> String {
+    let dot = if path.is_empty() { "" } else { "." };
+    let list = if matches!(argument.ty.node.base, BaseType::List(_)) {
+        "[]"
+    } else {
+        ""
+    };
+    format!("{path}{dot}{}{list}", argument.name.node)
 }
 
 /// The named type inside lists and non-nulls.
