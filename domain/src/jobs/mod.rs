@@ -3,7 +3,7 @@
 //! A tenant's transaction leaves events and jobs behind (`TenantTx::emit`, `TenantTx::enqueue`). A worker turns each event
 //! into one job per handler, claims due jobs under a lease and runs each in a transaction of its own tenant. A handler's
 //! effect and the note that it ran are one transaction, so a repeated delivery changes nothing. What is due is decided by
-//! the product's clock; leases and retries go by the machine's.
+//! the product's clock, a retry's pause included; leases go by the machine's.
 
 mod registry;
 mod schedule;
