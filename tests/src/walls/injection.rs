@@ -1,10 +1,15 @@
 //! An expression that somebody smuggled into a statement of an ISP's transaction: it reaches nothing.
 
+use std::sync::Arc;
+
+use sea_orm::ConnectionTrait;
 use sqlx::{Executor, PgConnection, Row};
+use trunkline_domain::kernel::Actor;
+use trunkline_domain::kernel::db::TenantDb;
 
 use super::catalogue::{Answer, attempt};
 use super::seed::{canary, seed};
-use crate::harness::{TestDb, TestTenant};
+use crate::harness::{TestApp, TestDb, TestTenant};
 
 /// Expressions that would be evaluated within a statement. `{other}` is another ISP's role and schema.
 const EXPRESSIONS: &[&str] = &[
@@ -150,6 +155,28 @@ async fn a_second_statement_is_not_carried() {
             "{sql}: {answer:?}"
         );
         still_inside(&mut conn, me, &sql).await;
+    }
+}
+
+/// The same through the product's own transaction, which offers no way to speak otherwise.
+#[tokio::test]
+async fn the_products_transaction_carries_one_prepared_statement() {
+    let app = TestApp::new().await;
+    let [me, other, _] = &app.db.tenants[..] else {
+        panic!("three tenants")
+    };
+    let tenant = app.app.directory.by_slug(&me.slug).await.unwrap().unwrap();
+    let db = TenantDb::new(app.app.database.clone(), tenant, Arc::new(Actor::System));
+    for statement in STATEMENTS {
+        let text: &'static str = format!("SELECT 1; {}", statement.replace("{other}", &other.role)).leak();
+        let tx = db.begin(false).await.unwrap();
+        let refused = tx.sql(text).run().await.unwrap_err();
+        assert_eq!(refused.sqlstate(), Some("42601"), "{text}: {refused:?}");
+        let tx = db.begin(false).await.unwrap();
+        let unprepared = tx.execute_unprepared(text).await;
+        assert!(unprepared.is_err(), "{text}");
+        let role: Option<String> = tx.sql("SELECT current_user::text").scalar().await.unwrap();
+        assert_eq!(role.as_deref(), Some(me.role.as_str()));
     }
 }
 
