@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::inputs::Inputs;
+use super::poison::poison;
 use super::schema::{RootField, Schema};
 use super::world::{World, canary, fingerprint, kind_at};
 use crate::harness::{Answer, Ask, TestApp};
@@ -19,6 +20,7 @@ async fn ids_of_another_isp_leave_no_trace() {
     let ours = World::fill(&app, "chandra").await;
     let schema = Schema::served();
     let mut admin = app.db.admin().await;
+    assert!(poison(&mut admin, &theirs.tenant).await > 30);
     let before = fingerprint(&mut admin, &theirs.tenant).await;
     let owner = app.on("chandra").as_owner();
     let others = callers(&app, &ours).await;
@@ -106,6 +108,7 @@ async fn answers_hold_nothing_of_another_isp() {
     let app = TestApp::new().await;
     let theirs = World::fill(&app, "asha").await;
     let ours = World::fill(&app, "chandra").await;
+    assert!(poison(&mut app.db.admin().await, &theirs.tenant).await > 30);
     let schema = Schema::served();
     let (mut own_canary, mut answers) = (0, 0);
     for ask in callers(&app, &ours).await {

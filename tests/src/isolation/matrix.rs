@@ -9,29 +9,14 @@ use serde_json::json;
 use super::inputs::Inputs;
 use super::schema::Schema;
 use super::world::World;
-use crate::harness::{Answer, Ask, TestApp, Who};
+use crate::harness::{Answer, Ask, TestApp};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn roles_and_what_they_may_use() {
     let app = TestApp::new().await;
     let world = World::fill(&app, "chandra").await;
     let schema = Schema::served();
-    let host = app.on("chandra");
-    let roles: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(format!(
-        "SELECT code FROM {}.role ORDER BY code",
-        world.tenant.role
-    )))
-    .fetch_all(&mut app.db.admin().await)
-    .await
-    .unwrap();
-    let mut callers: Vec<(String, Ask<'_>)> = vec![("nobody".into(), host.clone())];
-    for role in &roles {
-        callers.push((role.clone(), host.as_login(&format!("{role}@chandra.example"))));
-    }
-    callers.push(("subscriber".into(), host.as_subscriber(&world.first.account_number)));
-    callers.push(("platform: nobody".into(), app.on_platform()));
-    callers.push(("platform: staff".into(), app.on_platform().as_platform_staff()));
-    callers.push(("platform: director".into(), app.on_platform().as_director()));
+    let callers = callers(&app, &world).await;
 
     let mut text = String::new();
     for (n, (name, _)) in callers.iter().enumerate() {
@@ -67,33 +52,23 @@ fn outcome(answer: &Answer, document: &str) -> &'static str {
     }
 }
 
-/// Nobody without a credential gets anything but what is public.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_token_of_another_isp_is_no_token() {
-    let app = TestApp::new().await;
-    let foreign = app.on("asha").as_owner().token().await;
-    let director = app.on_platform().as_director().token().await;
-    let schema = Schema::served();
-    for root in schema.roots() {
-        for token in [&foreign, &director] {
-            let world_free = schema.id_positions(&root).is_empty();
-            let arguments = if world_free {
-                Inputs::of(&schema).arguments(&root)
-            } else {
-                String::new()
-            };
-            let document = if world_free {
-                schema.document(&root, &arguments)
-            } else {
-                "{ __typename }".into()
-            };
-            let answer = app
-                .on("chandra")
-                .with(Who::Token(token.clone()))
-                .gql(&document, json!({}))
-                .await;
-            assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{}: {}", root.name(), answer.text);
-            assert!(answer.body["data"].is_null(), "{}", answer.text);
-        }
+/// Staff of each role, the subscriber, nobody, and whoever signs in on the platform.
+pub async fn callers<'a>(app: &'a TestApp, world: &World) -> Vec<(String, Ask<'a>)> {
+    let host = app.on(&world.tenant.slug);
+    let roles: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(format!(
+        "SELECT code FROM {}.role ORDER BY code",
+        world.tenant.role
+    )))
+    .fetch_all(&mut app.db.admin().await)
+    .await
+    .unwrap();
+    let mut callers: Vec<(String, Ask<'_>)> = vec![("nobody".into(), host.clone())];
+    for role in &roles {
+        callers.push((role.clone(), host.as_login(&format!("{role}@{}.example", world.tenant.slug))));
     }
+    callers.push(("subscriber".into(), host.as_subscriber(&world.first.account_number)));
+    callers.push(("platform: nobody".into(), app.on_platform()));
+    callers.push(("platform: staff".into(), app.on_platform().as_platform_staff()));
+    callers.push(("platform: director".into(), app.on_platform().as_director()));
+    callers
 }

@@ -45,6 +45,20 @@ impl Schema {
         self.types.get(name)
     }
 
+    pub fn is_object(&self, type_name: &str) -> bool {
+        matches!(self.types.get(type_name), Some(TypeKind::Object(_) | TypeKind::Interface(_)))
+    }
+
+    /// A field of an object or interface.
+    pub fn field(&self, type_name: &str, name: &str) -> Option<&FieldDefinition> {
+        let fields = match self.types.get(type_name)? {
+            TypeKind::Object(o) => &o.fields,
+            TypeKind::Interface(i) => &i.fields,
+            _ => return None,
+        };
+        fields.iter().map(|f| &f.node).find(|f| f.name.node == name)
+    }
+
     pub fn roots(&self) -> Vec<RootField> {
         let fields = |root: &str| match self.types.get(root) {
             Some(TypeKind::Object(o)) => o.fields.iter().map(|f| f.node.clone()).collect(),
