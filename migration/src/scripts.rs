@@ -14,7 +14,10 @@ macro_rules! scripts {
     };
 }
 
-pub(crate) const PLATFORM: &[Script] = scripts![1 "platform/0001_init.sql"];
+pub(crate) const PLATFORM: &[Script] = scripts![
+    1 "platform/0001_init.sql",
+    2 "platform/0002_sessions.sql",
+];
 
 pub(crate) const RADIUS: &[Script] = scripts![
     1 "radius/0001_tables.sql",
@@ -23,7 +26,10 @@ pub(crate) const RADIUS: &[Script] = scripts![
     4 "radius/0004_maintenance.sql",
 ];
 
-pub(crate) const TENANT: &[Script] = scripts![1 "tenant/0001_init.sql"];
+pub(crate) const TENANT: &[Script] = scripts![
+    1 "tenant/0001_init.sql",
+    2 "tenant/0002_sessions.sql",
+];
 
 /// Steps of the shared schemas: a database that has them all is current.
 pub const SHARED_STEPS: i64 = (PLATFORM.len() + RADIUS.len()) as i64;

@@ -6,6 +6,9 @@
 mod accounts;
 mod authenticator;
 mod keys;
+pub mod one_time;
+mod principal;
+mod side;
 mod sign_in;
 mod staff;
 mod subscribers;
@@ -14,6 +17,8 @@ mod viewer;
 
 pub use accounts::{NewAccount, check_account, ensure_first_admin, insert_director_account};
 pub use authenticator::Authenticator;
+pub use principal::Principal;
+pub use side::Side;
 pub use sign_in::{Credentials, Session};
 pub use staff::{
     CreateStaff, NewStaff, Role, Staff, StaffKey, adopt_roles, insert as insert_staff, roles, staff_count, staff_create,

@@ -91,6 +91,8 @@ ids! {
     NasId = "nas";
     RadiusSessionId = "session";
     EventId = "event";
+    /// Somebody's being signed in, from sign-in to sign-out; a router's session is a [`RadiusSessionId`].
+    UserSessionId = "usersession";
 }
 
 fn parse(text: &str, kind: &str) -> Result<Uuid, MalformedId> {

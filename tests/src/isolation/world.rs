@@ -92,7 +92,7 @@ impl World {
 
 /// Ids that are optional are given only where they are tried.
 fn required(root: &RootField, position: &str) -> bool {
-    let optional = ["billToId", "directorId", "invoiceIds[]", "gatewayId"];
+    let optional = ["billToId", "directorId", "invoiceIds[]", "gatewayId", "staffId"];
     let last = position.rsplit('.').next().unwrap();
     let exempt = position.starts_with("filter.") || optional.contains(&last) || (root.name() == "vouchers" && last == "batchId");
     !exempt
@@ -113,6 +113,7 @@ pub fn kind_at(root: &RootField, position: &str) -> &'static str {
         ("payment", "payment"),
         ("nas", "nas"),
         ("radiusSession", "session"),
+        ("session", "usersession"),
         ("tenant", "tenant"),
         ("domain", "domain"),
         ("director", "director"),
@@ -135,7 +136,7 @@ pub fn kind_at(root: &RootField, position: &str) -> &'static str {
 /// What the product's own API does not make in this version or only makes over RADIUS.
 async fn under_the_product(admin: &mut PgConnection, tenant: &TestTenant, canary: &str) {
     let t = tenant.number;
-    let [session, domain] = [Uuid::now_v7(), Uuid::now_v7()];
+    let [session, domain, signed_in] = [(); 3].map(|()| Uuid::now_v7());
     execute(
         admin,
         format!(
@@ -145,6 +146,10 @@ async fn under_the_product(admin: &mut PgConnection, tenant: &TestTenant, canary
                  platform.now(), platform.now(), platform.now()::date FROM radius.nas n WHERE n.tenant_id = {t};
              INSERT INTO platform.domain (id, tenant_id, hostname, verification_token, created_at)
              VALUES ('{domain}', {t}, 'canary-of-{slug}.example', '{canary}', platform.now());
+             INSERT INTO {role}.session (id, principal_kind, principal_id, family_hash, refresh_hash, user_agent, created_at, last_used_at,
+                 idle_until, expires_at)
+             SELECT '{signed_in}', 'STAFF', id, 'f', 'r', '{canary}', platform.now(), platform.now(), platform.now() + interval '1 year',
+                 platform.now() + interval '1 year' FROM {role}.staff WHERE email = 'nothing@{slug}.example';
              UPDATE platform.tenant SET director_id = (SELECT id FROM platform.director LIMIT 1) WHERE slug = 'chandra';",
             role = tenant.role,
             slug = tenant.slug,
@@ -172,6 +177,11 @@ async fn ids(admin: &mut PgConnection, tenant: &TestTenant) -> Vec<(&'static str
             "ledgerentry" => own("ledger_entry"),
             "payment" => own("payment"),
             "staff" => own("staff"),
+            "usersession" => format!(
+                "SELECT id FROM {}.session WHERE user_agent = '{}'",
+                tenant.role,
+                canary(&tenant.slug)
+            ),
             "event" => format!("SELECT event_id FROM {}.handled_event LIMIT 1", tenant.role),
             "nas" => shared("uid", "radius.nas"),
             "session" => shared("acctuniqueid", "radius.session"),
