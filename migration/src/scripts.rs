@@ -29,6 +29,7 @@ pub(crate) const RADIUS: &[Script] = scripts![
 pub(crate) const TENANT: &[Script] = scripts![
     1 "tenant/0001_init.sql",
     2 "tenant/0002_sessions.sql",
+    3 "tenant/0003_roles_and_invitations.sql",
 ];
 
 /// Steps of the shared schemas: a database that has them all is current.

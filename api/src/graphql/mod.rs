@@ -30,6 +30,7 @@ const MAX_COMPLEXITY: usize = 30_000;
 pub struct Query(
     node::NodeQuery,
     identity::IdentityQuery,
+    identity::StaffQuery,
     tenants::TenantsQuery,
     branding::BrandingQuery,
     plans::PlansQuery,
@@ -44,6 +45,7 @@ pub struct Query(
 #[derive(MergedObject, Default)]
 pub struct Mutation(
     identity::IdentityMutation,
+    identity::StaffMutation,
     tenants::TenantsMutation,
     branding::BrandingMutation,
     plans::PlansMutation,

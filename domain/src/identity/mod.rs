@@ -1,16 +1,22 @@
-//! Who signs in, and with which permissions. Owns `platform.account`, `platform.signing_key`, `staff` and `role`.
+//! Who signs in, and with which permissions. Owns `platform.account`, `platform.signing_key`, `staff`,
+//! `staff_invitation` and `role`.
 //!
 //! An access token is good for one audience (the platform's host or one ISP) and says only who its bearer is; what they may
 //! do is read from the ISP's own tables, a few seconds old at most.
 
 mod accounts;
 mod authenticator;
+mod authority;
+pub mod events;
+mod invitations;
 mod keys;
 pub mod one_time;
 mod principal;
 mod side;
+mod roles;
 mod sign_in;
 mod staff;
+mod staff_change;
 mod subscribers;
 mod token;
 mod viewer;
@@ -19,11 +25,16 @@ pub use accounts::{NewAccount, check_account, ensure_first_admin, insert_directo
 pub use authenticator::Authenticator;
 pub use principal::Principal;
 pub use side::Side;
+pub use invitations::{
+    AcceptStaffInvitation, InviteStaff, StaffInvitation, StaffInvitationKey, staff_invitation_accept, staff_invitation_count,
+    staff_invitation_revoke, staff_invitations, staff_invite,
+};
+pub use roles::{CreateRole, OWNER, Role, UpdateRole, adopt_roles, role_create, role_delete, role_holders, role_update, roles};
 pub use sign_in::{Credentials, Session};
 pub use staff::{
-    CreateStaff, NewStaff, Role, Staff, StaffKey, adopt_roles, insert as insert_staff, roles, staff_count, staff_create,
-    staff_find, staff_list,
+    CreateStaff, NewStaff, Staff, StaffKey, insert as insert_staff, staff_by_ids, staff_count, staff_create, staff_find, staff_list,
 };
+pub use staff_change::{UpdateStaff, staff_disable, staff_enable, staff_update};
 pub use subscribers::subscriber_password_set;
 pub use token::LIFETIME as ACCESS_TOKEN_LIFETIME;
 pub use viewer::{Viewer, platform_viewer, viewer};

@@ -1,10 +1,10 @@
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, Utc};
 use sea_orm::FromQueryResult;
 use serde::Serialize;
 
-use crate::kernel::actor::{Actor, Permission, Permissions};
+use super::authority::Authority;
+use super::roles::role_find;
+use crate::kernel::actor::{Actor, Permission};
 use crate::kernel::check::Checks;
 use crate::kernel::crypto::hash_password;
 use crate::kernel::db::TenantTx;
@@ -24,21 +24,7 @@ pub struct Staff {
     pub version: i32,
 }
 
-/// A named set of permissions.
-#[derive(Clone, Debug, PartialEq, FromQueryResult)]
-pub struct Role {
-    pub code: String,
-    pub name: String,
-    permissions: Vec<String>,
-}
-
-impl Role {
-    /// Those of its permissions that this version knows.
-    pub fn permissions(&self) -> Permissions {
-        Permissions::parse(self.permissions.iter().map(String::as_str))
-    }
-}
-
+/// Columns of a [`Staff`], with what follows them.
 macro_rules! select_staff {
     ($tail:literal) => {
         concat!(
@@ -47,6 +33,8 @@ macro_rules! select_staff {
         )
     };
 }
+pub(super) use select_staff;
+
 #[derive(Clone, Serialize)]
 pub struct CreateStaff {
     pub name: String,
@@ -64,33 +52,15 @@ pub async fn staff_create(tx: &TenantTx, mut cmd: CreateStaff) -> Result<Staff> 
     cmd.email = checks.email(&cmd.email, "email");
     checks.password(&cmd.password, "password");
     checks.done()?;
-    let role: Role = tx
-        .sql("SELECT code, name, permissions FROM role WHERE code = $1")
-        .bind(cmd.role.as_str())
-        .optional()
-        .await?
-        .ok_or_else(|| Error::not_found("role"))?;
-    let covered = match tx.actor() {
-        Actor::System => true,
-        // By name and not by what this version knows: a later version may know more of them. From the table, for what the
-        // actor carries may be some seconds old.
-        Actor::Staff { id, .. } => tx
-            .sql("SELECT r.permissions @> $2::text[] FROM staff s JOIN role r ON r.code = s.role_code WHERE s.id = $1")
-            .bind(*id)
-            .bind(role.permissions)
-            .scalar()
-            .await?
-            .unwrap_or(false),
-        _ => false,
-    };
-    if !covered {
-        return Err(Error::Forbidden);
-    }
+    let password_hash = hash_password(&cmd.password).await?;
+    let authority = Authority::hold(tx, Permission::StaffWrite).await?;
+    let role = role_find(tx, &cmd.role).await?.ok_or_else(|| Error::not_found("role"))?;
+    authority.require(&role)?;
     let id = StaffId::new();
     let staff = NewStaff {
         name: &cmd.name,
         email: &cmd.email,
-        password_hash: hash_password(&cmd.password).await?,
+        password_hash,
         role: &cmd.role,
     };
     insert(tx, id, staff).await?;
@@ -127,28 +97,6 @@ pub async fn insert(tx: &TenantTx, id: StaffId, staff: NewStaff<'_>) -> Result<(
     Ok(())
 }
 
-/// Gives a new ISP the roles of its template.
-pub async fn adopt_roles(tx: &TenantTx, roles: &BTreeMap<String, Vec<String>>) -> Result<()> {
-    for (code, permissions) in roles {
-        tx.sql("INSERT INTO role (code, name, permissions) VALUES ($1, $2, $3)")
-            .bind(code.as_str())
-            .bind(title(code))
-            .bind(permissions.clone())
-            .run()
-            .await?;
-    }
-    Ok(())
-}
-
-/// `read-only` is shown as `Read only`.
-fn title(code: &str) -> String {
-    let words = code.replace('-', " ");
-    let mut letters = words.chars();
-    letters
-        .next()
-        .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
-}
-
 /// Staff are listed in the order in which they came.
 pub type StaffKey = (DateTime<Utc>, StaffId);
 
@@ -181,15 +129,11 @@ pub async fn staff_find(tx: &TenantTx, id: StaffId) -> Result<Option<Staff>> {
     tx.sql(select_staff!("WHERE id = $1")).bind(id).optional().await
 }
 
-pub async fn roles(tx: &TenantTx) -> Result<Vec<Role>> {
+/// For loaders: those of the colleagues that exist.
+pub async fn staff_by_ids(tx: &TenantTx, ids: &[StaffId]) -> Result<Vec<Staff>> {
     tx.require(Permission::StaffRead)?;
-    tx.sql("SELECT code, name, permissions FROM role ORDER BY code").all().await
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn codes_are_shown_as_words() {
-        assert_eq!(super::title("read-only"), "Read only");
-    }
+    tx.sql(select_staff!("WHERE id = ANY($1)"))
+        .bind(StaffId::array(ids))
+        .all()
+        .await
 }

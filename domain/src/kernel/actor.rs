@@ -52,6 +52,16 @@ pub enum Permission {
     StaffRead,
     #[strum(serialize = "staff:write")]
     StaffWrite,
+    /// Makes and changes roles; together with what the role gives.
+    #[strum(serialize = "role:write")]
+    RoleWrite,
+}
+
+impl Permission {
+    /// All that this version knows.
+    pub fn names() -> &'static [&'static str] {
+        Self::VARIANTS
+    }
 }
 
 /// What one actor may do.
@@ -74,11 +84,6 @@ impl Permissions {
 
     pub fn iter(&self) -> impl Iterator<Item = Permission> {
         self.0.iter().copied()
-    }
-
-    /// True when everything in `other` is in this set: nobody grants what they lack.
-    pub fn covers(&self, other: &Self) -> bool {
-        self.0.is_superset(&other.0)
     }
 }
 

@@ -78,6 +78,7 @@ ids! {
     DomainId = "domain";
     /// A person who works for an ISP.
     StaffId = "staff";
+    StaffInvitationId = "invitation";
     PlanId = "plan";
     PlanVersionId = "planversion";
     SubscriberId = "subscriber";

@@ -12,9 +12,6 @@ use crate::tenants::template::{Template, TemplateBillIn, TemplatePaymentMode, Te
 use crate::tenants::{New, OpenTenant, Opening, TenantDetails};
 use crate::{billing, branding, identity, plans, tenants};
 
-/// The role of an ISP's first staff member, which every template has.
-const OWNER: &str = "owner";
-
 /// Opens an ISP from a template, in one transaction: it is whole or it is not there.
 pub async fn tenant_create(database: &Database, actor: &Arc<Actor>, cmd: OpenTenant) -> Result<TenantDetails> {
     let id = match tenants::open(database, actor, cmd).await? {
@@ -32,7 +29,7 @@ pub async fn tenant_create(database: &Database, actor: &Arc<Actor>, cmd: OpenTen
                 name: &owner.name,
                 email: &owner.email,
                 password_hash,
-                role: OWNER,
+                role: identity::OWNER,
             };
             identity::insert_staff(&tx, StaffId::new(), staff).await?;
             branding::adopt(&tx).await?;

@@ -1,10 +1,8 @@
 use async_graphql::{Context, Object};
 use trunkline_domain::Error;
-use trunkline_domain::identity::{self, CreateStaff};
 
 use super::types::{
-    SessionCreateInput, SessionCreatePayload, StaffCreateInput, StaffCreatePayload, SubscriberSessionCreateInput,
-    SubscriberSessionCreatePayload,
+    SessionCreateInput, SessionCreatePayload, SubscriberSessionCreateInput, SubscriberSessionCreatePayload,
 };
 use crate::graphql::ctx::CtxExt;
 use crate::graphql::error::ApiResult;
@@ -30,15 +28,5 @@ impl IdentityMutation {
         let rq = ctx.rq();
         let tenant = rq.tenant().ok_or(Error::Forbidden)?;
         SubscriberSessionCreatePayload::of(rq.app.authenticator.subscriber_session_create(tenant, input.into()).await)
-    }
-
-    /// Takes on somebody who works for the tenant. FORBIDDEN when the role allows what you lack yourself.
-    async fn staff_create(&self, ctx: &Context<'_>, input: StaffCreateInput) -> ApiResult<StaffCreatePayload> {
-        let cmd = CreateStaff::from(input);
-        StaffCreatePayload::of(
-            ctx.rq()
-                .write(async move |tx| identity::staff_create(tx, cmd.clone()).await)
-                .await,
-        )
     }
 }

@@ -1,12 +1,10 @@
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
-use trunkline_domain::identity::{self, CreateStaff, Credentials};
+use trunkline_domain::identity::{self, Credentials};
 use trunkline_domain::kernel::actor::Actor;
 use trunkline_domain::kernel::db::Tenant;
 
 use crate::graphql::ctx::CtxExt;
-use crate::graphql::error::payload;
 use crate::graphql::ids;
-use crate::graphql::page::connection;
 use crate::graphql::scalars::{CurrencyCode, DateTime};
 
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
@@ -146,90 +144,6 @@ impl Session {
     }
 }
 
-/// A person who works for the tenant.
-pub struct Staff(pub identity::Staff);
-
-impl From<identity::Staff> for Staff {
-    fn from(staff: identity::Staff) -> Self {
-        Self(staff)
-    }
-}
-
-#[Object]
-impl Staff {
-    pub async fn id(&self) -> ID {
-        ids::out(self.0.id)
-    }
-
-    async fn name(&self) -> &str {
-        &self.0.name
-    }
-
-    async fn email(&self) -> &str {
-        &self.0.email
-    }
-
-    /// Code of the role that gives this person's permissions.
-    async fn role(&self) -> &str {
-        &self.0.role_code
-    }
-
-    /// Null while the person may sign in.
-    async fn disabled_at(&self) -> Option<DateTime> {
-        self.0.disabled_at.map(DateTime)
-    }
-
-    async fn created_at(&self) -> DateTime {
-        DateTime(self.0.created_at)
-    }
-
-    async fn version(&self) -> i32 {
-        self.0.version
-    }
-}
-
-connection!(StaffConnection, StaffEdge, Staff);
-
-/// A named set of permissions.
-#[derive(SimpleObject)]
-pub struct Role {
-    code: String,
-    name: String,
-    /// What it allows, e.g. "invoice:write".
-    permissions: Vec<String>,
-}
-
-impl From<identity::Role> for Role {
-    fn from(role: identity::Role) -> Self {
-        Self {
-            permissions: role.permissions().iter().map(|p| p.to_string()).collect(),
-            code: role.code,
-            name: role.name,
-        }
-    }
-}
-
-#[derive(InputObject)]
-pub struct StaffCreateInput {
-    name: String,
-    /// Signs in with it; unique within the tenant.
-    email: String,
-    password: String,
-    /// Code of a role that allows nothing that you lack yourself.
-    role: String,
-}
-
-impl From<StaffCreateInput> for CreateStaff {
-    fn from(input: StaffCreateInput) -> Self {
-        Self {
-            name: input.name,
-            email: input.email,
-            password: input.password,
-            role: input.role,
-        }
-    }
-}
-
 /// Declares a payload with a session.
 macro_rules! session_payload {
     ($name:ident) => {
@@ -254,4 +168,3 @@ macro_rules! session_payload {
 
 session_payload!(SessionCreatePayload);
 session_payload!(SubscriberSessionCreatePayload);
-payload!(StaffCreatePayload { staff: Staff });

@@ -1,0 +1,41 @@
+//! What identity tells later modules.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::kernel::event::Event;
+use crate::kernel::ids::{StaffId, StaffInvitationId};
+
+macro_rules! events {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident : $ty:ty),* $(,)? })+) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+            pub struct $name { $($(#[$field_doc])* pub $field: $ty),* }
+
+            impl Event for $name {
+                const KIND: &'static str = stringify!($name);
+            }
+        )+
+    };
+}
+
+events! {
+    RoleCreated { code: String }
+    /// What its holders may do has changed.
+    RoleUpdated { code: String }
+    RoleDeleted { code: String }
+    /// Name or role have changed.
+    StaffUpdated { staff_id: StaffId }
+    StaffDisabled { staff_id: StaffId }
+    StaffEnabled { staff_id: StaffId }
+    /// Somebody is to be sent a link with this token, by which they set name and password.
+    StaffInvited {
+        invitation_id: StaffInvitationId,
+        email: String,
+        token: String,
+        expires_at: DateTime<Utc>,
+    }
+    StaffInvitationAccepted { invitation_id: StaffInvitationId, staff_id: StaffId }
+    StaffInvitationRevoked { invitation_id: StaffInvitationId }
+}
