@@ -20,6 +20,7 @@ mod identity;
 mod isolation;
 mod limits;
 mod payments;
+mod people;
 mod radius;
 mod services;
 mod storm;

@@ -89,7 +89,12 @@ mod tests {
             (held("clerk", &all), "nothing", &[][..], true),
             (held("clerk", &all[..1]), "more", &all[..], false),
             (held("clerk", &all), "later", &["plan:read", "unheard:of"][..], false),
-            (held("clerk", &["plan:read", "unheard:of"]), "later", &["unheard:of"][..], true),
+            (
+                held("clerk", &["plan:read", "unheard:of"]),
+                "later",
+                &["unheard:of"][..],
+                true,
+            ),
             // As much as an owner has does not make one.
             (held("admin", &all), "owner", &all[..], false),
             (held("owner", &all), "owner", &all[..], true),

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::one_time::SealedToken;
 use crate::kernel::event::Event;
 use crate::kernel::ids::{StaffId, StaffInvitationId};
 
@@ -10,7 +11,7 @@ macro_rules! events {
     ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident : $ty:ty),* $(,)? })+) => {
         $(
             $(#[$doc])*
-            #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+            #[derive(Clone, Debug, Serialize, Deserialize)]
             pub struct $name { $($(#[$field_doc])* pub $field: $ty),* }
 
             impl Event for $name {
@@ -33,7 +34,7 @@ events! {
     StaffInvited {
         invitation_id: StaffInvitationId,
         email: String,
-        token: String,
+        token: SealedToken,
         expires_at: DateTime<Utc>,
     }
     StaffInvitationAccepted { invitation_id: StaffInvitationId, staff_id: StaffId }

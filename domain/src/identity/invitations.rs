@@ -1,17 +1,15 @@
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::FromQueryResult;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use super::authority::{Authority, serialize};
 use super::events::{StaffInvitationAccepted, StaffInvitationRevoked, StaffInvited};
+use super::one_time::{self, Purpose};
 use super::roles::role_find;
 use super::staff::{NewStaff, Staff, insert, select_staff};
 use crate::kernel::actor::{Actor, Permission};
 use crate::kernel::check::Checks;
-use crate::kernel::crypto::hash_password;
+use crate::kernel::crypto::{SecretKey, hash_password};
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, ErrorCode, Result};
 use crate::kernel::ids::{StaffId, StaffInvitationId};
@@ -50,8 +48,9 @@ pub struct InviteStaff {
     pub role: String,
 }
 
-/// Invites an address to a role. Nobody grants what they lack. An earlier invitation of the same address ends.
-pub async fn staff_invite(tx: &TenantTx, mut cmd: InviteStaff) -> Result<StaffInvitation> {
+/// Invites an address to a role. Nobody grants what they lack. An earlier invitation of the same address ends. The message
+/// that is to be sent carries the token sealed with `key`.
+pub async fn staff_invite(tx: &TenantTx, mut cmd: InviteStaff, key: &SecretKey) -> Result<StaffInvitation> {
     let authority = Authority::hold(tx, Permission::StaffWrite).await?;
     let mut checks = Checks::new();
     cmd.email = checks.email(&cmd.email, "email");
@@ -68,31 +67,29 @@ pub async fn staff_invite(tx: &TenantTx, mut cmd: InviteStaff) -> Result<StaffIn
     }
     make_room(tx, &authority, &cmd.email).await?;
     let id = StaffInvitationId::new();
-    let token = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>());
-    let expires_at = tx.now() + LIFETIME;
+    let token = one_time::issue(tx.into(), Purpose::Invitation, id.0, LIFETIME).await?;
     let giver = match tx.actor() {
         Actor::Staff { id, .. } => Some(*id),
         _ => None,
     };
     tx.sql(
-        "INSERT INTO staff_invitation (id, email, role_code, token_hash, invited_by, created_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO staff_invitation (id, email, role_code, invited_by, created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6)",
     )
     .bind(id)
     .bind(cmd.email.as_str())
     .bind(cmd.role.as_str())
-    .bind(hashed(&token))
     .bind(giver)
     .bind(tx.now())
-    .bind(expires_at)
+    .bind(token.expires_at)
     .run()
     .await?;
     tx.audit("staffInvite", id.0, &cmd).await?;
     let event = StaffInvited {
         invitation_id: id,
         email: cmd.email,
-        token,
-        expires_at,
+        token: token.seal(key)?,
+        expires_at: token.expires_at,
     };
     tx.emit(&event).await?;
     tx.sql(select_invitation!("WHERE id = $1")).bind(id).one().await
@@ -112,11 +109,7 @@ async fn make_room(tx: &TenantTx, authority: &Authority, email: &str) -> Result<
     if let Some(earlier) = earlier {
         withdraw(tx, authority, &earlier).await?;
     }
-    let open: i64 = tx
-        .sql("SELECT count(*) FROM staff_invitation")
-        .scalar()
-        .await?
-        .unwrap_or(0);
+    let open: i64 = tx.sql("SELECT count(*) FROM staff_invitation").scalar().await?.unwrap_or(0);
     if open >= MAX_OPEN {
         let message = format!("A provider has at most {MAX_OPEN} open invitations; revoke some.");
         return Err(Error::user(ErrorCode::LimitExceeded, "", message));
@@ -144,6 +137,7 @@ async fn withdraw(tx: &TenantTx, authority: &Authority, invitation: &StaffInvita
         authority.require(&role)?;
     }
     let id = invitation.id;
+    one_time::withdraw(tx.into(), Purpose::Invitation, id.0).await?;
     tx.sql("DELETE FROM staff_invitation WHERE id = $1").bind(id).run().await?;
     let detail = serde_json::json!({ "email": invitation.email, "role": invitation.role_code });
     tx.audit("staffInvitationRevoke", id.0, detail).await?;
@@ -166,9 +160,8 @@ pub async fn staff_invitation_accept(tx: &TenantTx, mut cmd: AcceptStaffInvitati
     checks.password(&cmd.password, "password");
     checks.done()?;
     // Only who holds a token makes us hash a password, which costs.
-    peek(tx, &cmd.token).await?;
-    let password_hash = hash_password(&cmd.password).await?;
     let invitation = redeem(tx, &cmd.token).await?;
+    let password_hash = hash_password(&cmd.password).await?;
     take_on(tx, &invitation, &cmd.name, password_hash).await
 }
 
@@ -192,43 +185,31 @@ pub(super) async fn take_on(tx: &TenantTx, invitation: &StaffInvitation, name: &
     tx.sql(select_staff!("WHERE id = $1")).bind(id).one().await
 }
 
-/// The invitation of a token, which is used up.
+/// The open invitation of a token, which is used up. It is worth what its giver could give now: who was disabled, or lost
+/// rights, has invited nobody to them.
 pub(super) async fn redeem(tx: &TenantTx, token: &str) -> Result<StaffInvitation> {
     serialize(tx).await?;
-    let invitation = peek(tx, token).await?;
+    let id = one_time::redeem(tx.into(), Purpose::Invitation, token).await?;
+    let found: Option<StaffInvitation> = tx
+        .sql(select_invitation!(
+            "WHERE id = $1 AND expires_at > $2 AND (invited_by IS NULL OR EXISTS (
+                 SELECT 1 FROM staff s JOIN role g ON g.code = s.role_code JOIN role r ON r.code = staff_invitation.role_code
+                 WHERE s.id = staff_invitation.invited_by AND s.disabled_at IS NULL AND 'staff:write' = ANY (g.permissions)
+                   AND r.permissions <@ g.permissions AND (r.code <> 'owner' OR g.code = 'owner')))"
+        ))
+        .bind(id)
+        .bind(tx.now())
+        .optional()
+        .await?;
+    let Some(invitation) = found else {
+        let message = "This invitation is not, or no longer, good; ask for another one.";
+        return Err(Error::user(ErrorCode::InvalidCredentials, "token", message));
+    };
     tx.sql("DELETE FROM staff_invitation WHERE id = $1")
         .bind(invitation.id)
         .run()
         .await?;
     Ok(invitation)
-}
-
-/// The open invitation of a token. It is worth what its giver could give now: who was disabled, or lost rights, has invited
-/// nobody to them.
-async fn peek(tx: &TenantTx, token: &str) -> Result<StaffInvitation> {
-    let found: Option<StaffInvitation> = tx
-        .sql(select_invitation!(
-            "WHERE token_hash = $1 AND expires_at > $2 AND (invited_by IS NULL OR EXISTS (
-                 SELECT 1 FROM staff s JOIN role g ON g.code = s.role_code JOIN role r ON r.code = staff_invitation.role_code
-                 WHERE s.id = staff_invitation.invited_by AND s.disabled_at IS NULL AND 'staff:write' = ANY (g.permissions)
-                   AND r.permissions <@ g.permissions AND (r.code <> 'owner' OR g.code = 'owner')))"
-        ))
-        .bind(hashed(token))
-        .bind(tx.now())
-        .optional()
-        .await?;
-    found.ok_or_else(|| {
-        Error::user(
-            ErrorCode::InvalidCredentials,
-            "token",
-            "This invitation is not, or no longer, good; ask for another one.",
-        )
-    })
-}
-
-/// Tokens are random: a plain digest gives nothing away.
-fn hashed(token: &str) -> Vec<u8> {
-    Sha256::digest(token.trim().as_bytes()).to_vec()
 }
 
 /// Invitations are listed in the order in which they were made.

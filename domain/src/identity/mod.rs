@@ -12,8 +12,8 @@ mod invitations;
 mod keys;
 pub mod one_time;
 mod principal;
-mod side;
 mod roles;
+mod side;
 mod sign_in;
 mod staff;
 mod staff_change;
@@ -23,16 +23,17 @@ mod viewer;
 
 pub use accounts::{NewAccount, check_account, ensure_first_admin, insert_director_account};
 pub use authenticator::Authenticator;
-pub use principal::Principal;
-pub use side::Side;
 pub use invitations::{
     AcceptStaffInvitation, InviteStaff, StaffInvitation, StaffInvitationKey, staff_invitation_accept, staff_invitation_count,
     staff_invitation_revoke, staff_invitations, staff_invite,
 };
+pub use principal::Principal;
 pub use roles::{CreateRole, OWNER, Role, UpdateRole, adopt_roles, role_create, role_delete, role_holders, role_update, roles};
+pub use side::Side;
 pub use sign_in::{Credentials, Session};
 pub use staff::{
-    CreateStaff, NewStaff, Staff, StaffKey, insert as insert_staff, staff_by_ids, staff_count, staff_create, staff_find, staff_list,
+    CreateStaff, NewStaff, Staff, StaffKey, insert as insert_staff, staff_by_ids, staff_count, staff_create, staff_find,
+    staff_list,
 };
 pub use staff_change::{UpdateStaff, staff_disable, staff_enable, staff_update};
 pub use subscribers::subscriber_password_set;

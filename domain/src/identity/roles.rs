@@ -161,7 +161,10 @@ async fn changeable(tx: &TenantTx, authority: &Authority, code: &str) -> Result<
     let role = role_find(tx, code).await?.ok_or_else(|| Error::not_found("code"))?;
     authority.require(&role)?;
     if role.code == OWNER {
-        return Err(Error::state("code", "The owner's role stays as it is: it has every permission."));
+        return Err(Error::state(
+            "code",
+            "The owner's role stays as it is: it has every permission.",
+        ));
     }
     Ok(role)
 }

@@ -112,7 +112,10 @@ async fn keep_an_owner(tx: &TenantTx, staff: &Staff, field: &str) -> Result<()> 
     if others == Some(true) {
         return Ok(());
     }
-    Err(Error::state(field, "This is the last owner; make somebody else an owner first."))
+    Err(Error::state(
+        field,
+        "This is the last owner; make somebody else an owner first.",
+    ))
 }
 
 async fn read(tx: &TenantTx, id: StaffId) -> Result<Staff> {

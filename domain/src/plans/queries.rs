@@ -1,6 +1,7 @@
 use chrono::{DateTime, Utc};
 
 use super::entity::Plan;
+use crate::kernel::actor::{Actor, Permission};
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::ids::{PlanId, PlanVersionId};
@@ -22,9 +23,17 @@ macro_rules! select_plan {
     };
 }
 
-/// A page of plans. Plans are no secret: subscribers and staff see them alike.
+/// Who may look into the catalogue: subscribers, who are to buy from it, and staff with `plan:read`.
+fn require_catalogue(tx: &TenantTx) -> Result<()> {
+    match tx.actor() {
+        Actor::Subscriber { .. } => Ok(()),
+        _ => tx.require(Permission::PlanRead),
+    }
+}
+
+/// A page of plans.
 pub async fn list(tx: &TenantTx, page: PageRequest<PlanKey>, include_retired: bool) -> Result<Page<Plan>> {
-    tx.require_signed_in()?;
+    require_catalogue(tx)?;
     let (created_at, id) = page.after.unzip();
     let rows = tx
         .sql(select_plan!(
@@ -41,7 +50,7 @@ pub async fn list(tx: &TenantTx, page: PageRequest<PlanKey>, include_retired: bo
 }
 
 pub async fn count(tx: &TenantTx, include_retired: bool) -> Result<i64> {
-    tx.require_signed_in()?;
+    require_catalogue(tx)?;
     Ok(tx
         .sql("SELECT count(*) FROM plan WHERE ($1 OR retired_at IS NULL)")
         .bind(include_retired)
@@ -52,7 +61,7 @@ pub async fn count(tx: &TenantTx, include_retired: bool) -> Result<i64> {
 
 /// A plan that the actor may see, or none.
 pub async fn find(tx: &TenantTx, id: PlanId) -> Result<Option<Plan>> {
-    tx.require_signed_in()?;
+    require_catalogue(tx)?;
     tx.sql(select_plan!("WHERE p.id = $1")).bind(id).optional().await
 }
 
@@ -79,7 +88,8 @@ pub async fn version(tx: &TenantTx, id: PlanVersionId) -> Result<Plan> {
     .await
 }
 
-/// For loaders: those of the plans that exist.
+/// For loaders, which follow references from what the actor was allowed to read: those of the plans that exist. Whoever
+/// sees a service sees what it is.
 pub async fn by_ids(tx: &TenantTx, ids: &[PlanId]) -> Result<Vec<Plan>> {
     tx.require_signed_in()?;
     tx.sql(select_plan!("WHERE p.id = ANY($1)"))

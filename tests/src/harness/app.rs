@@ -83,6 +83,11 @@ impl TestApp {
         let now: DateTime<Utc> = now.parse().expect("an RFC 3339 instant");
         self.app.database.set_test_clock(now).await.expect("the clock");
         // Tokens are governed by the clock.
+        self.forget_tokens().await;
+    }
+
+    /// Everybody signs in anew at their next request.
+    pub async fn forget_tokens(&self) {
         self.tokens.lock().await.clear();
     }
 

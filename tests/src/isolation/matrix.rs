@@ -37,7 +37,7 @@ async fn roles_and_what_they_may_use() {
 }
 
 /// `+` served, `-` forbidden, `?` sign in first. Fields below the root that are refused do not count here.
-fn outcome(answer: &Answer, document: &str) -> &'static str {
+pub fn outcome(answer: &Answer, document: &str) -> &'static str {
     assert_eq!(answer.status, StatusCode::OK, "{}\n{document}", answer.text);
     let at_root = answer.body["errors"]
         .as_array()

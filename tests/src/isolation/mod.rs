@@ -6,6 +6,7 @@ mod fields;
 mod foreign;
 pub mod inputs;
 mod matrix;
+mod permissions;
 mod poison;
 pub mod schema;
 mod work;

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::inputs::Ids;
 use super::schema::{RootField, Schema};
-use crate::harness::{FirstSubscriber, TestApp, TestTenant, execute, key};
+use crate::harness::{FirstSubscriber, PASSWORD, TestApp, TestTenant, execute, key};
 
 /// Stands in every text of the ISP whose data must not be seen.
 pub fn canary(slug: &str) -> String {
@@ -50,6 +50,11 @@ impl World {
                 .await
                 .done();
         }
+        // Who may do nothing, so that whoever may change staff at all may change them.
+        let staff = json!({ "name": canary, "email": format!("canary@{slug}.example"), "password": PASSWORD, "role": "nothing" });
+        owner.mutate("staffCreate", staff, "staff { id }").await.done();
+        let invitation = json!({ "email": format!("canary-of-{slug}@mail.example"), "role": "nothing" });
+        owner.mutate("staffInvite", invitation, "invitation { id }").await.done();
         app.run_jobs().await;
         let mut admin = app.db.admin().await;
         under_the_product(&mut admin, &tenant, &canary).await;
@@ -117,6 +122,7 @@ pub fn kind_at(root: &RootField, position: &str) -> &'static str {
         ("tenant", "tenant"),
         ("domain", "domain"),
         ("director", "director"),
+        ("staffInvitation", "invitation"),
         ("staff", "staff"),
         ("taxRegistration", "taxreg"),
         ("node", "plan"),
@@ -182,6 +188,7 @@ async fn ids(admin: &mut PgConnection, tenant: &TestTenant) -> Vec<(&'static str
                 tenant.role,
                 canary(&tenant.slug)
             ),
+            "invitation" => own("staff_invitation"),
             "event" => format!("SELECT event_id FROM {}.handled_event LIMIT 1", tenant.role),
             "nas" => shared("uid", "radius.nas"),
             "session" => shared("acctuniqueid", "radius.session"),

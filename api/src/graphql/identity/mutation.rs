@@ -1,9 +1,7 @@
 use async_graphql::{Context, Object};
 use trunkline_domain::Error;
 
-use super::types::{
-    SessionCreateInput, SessionCreatePayload, SubscriberSessionCreateInput, SubscriberSessionCreatePayload,
-};
+use super::types::{SessionCreateInput, SessionCreatePayload, SubscriberSessionCreateInput, SubscriberSessionCreatePayload};
 use crate::graphql::ctx::CtxExt;
 use crate::graphql::error::ApiResult;
 

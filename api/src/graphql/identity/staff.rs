@@ -1,11 +1,11 @@
 //! Who works for the tenant, and with which roles.
 
 use async_graphql::{Context, ID, Object};
+use trunkline_domain::Result;
 use trunkline_domain::identity::{self, CreateRole, CreateStaff, InviteStaff, UpdateRole};
 use trunkline_domain::kernel::actor::Permission;
 use trunkline_domain::kernel::ids::StaffId;
 use trunkline_domain::kernel::page::PageRequest;
-use trunkline_domain::Result;
 
 use super::role_types::{
     Role, RoleCreateInput, RoleCreatePayload, RoleDeleteInput, RoleDeletePayload, RoleUpdateInput, RoleUpdatePayload,
@@ -114,9 +114,10 @@ impl StaffMutation {
     /// FORBIDDEN when the role allows what you lack yourself.
     async fn staff_invite(&self, ctx: &Context<'_>, input: StaffInviteInput) -> ApiResult<StaffInvitePayload> {
         let cmd = InviteStaff::from(input);
+        let key = ctx.rq().database.secret().clone();
         StaffInvitePayload::of(
             ctx.rq()
-                .write(async move |tx| identity::staff_invite(tx, cmd.clone()).await)
+                .write(async move |tx| identity::staff_invite(tx, cmd.clone(), &key).await)
                 .await,
         )
     }
@@ -166,7 +167,10 @@ impl StaffMutation {
     /// Takes a role away. INVALID_STATE while somebody has it or is invited to it.
     async fn role_delete(&self, ctx: &Context<'_>, input: RoleDeleteInput) -> ApiResult<RoleDeletePayload> {
         let code = input.code;
-        let deleted = ctx.rq().write(async move |tx| identity::role_delete(tx, code.clone()).await).await;
+        let deleted = ctx
+            .rq()
+            .write(async move |tx| identity::role_delete(tx, code.clone()).await)
+            .await;
         let (deleted_code, user_errors) = settle(deleted)?;
         Ok(RoleDeletePayload {
             deleted_code,
@@ -177,7 +181,9 @@ impl StaffMutation {
 
 async fn update(rq: &RequestCtx, input: StaffUpdateInput) -> Result<identity::Staff> {
     let cmd = input.command()?;
-    let staff = rq.write(async move |tx| identity::staff_update(tx, cmd.clone()).await).await?;
+    let staff = rq
+        .write(async move |tx| identity::staff_update(tx, cmd.clone()).await)
+        .await?;
     forget(rq, &[staff.id]).await;
     Ok(staff)
 }
@@ -198,7 +204,8 @@ async fn enable(rq: &RequestCtx, id: &ID) -> Result<identity::Staff> {
 
 async fn revoke(rq: &RequestCtx, id: &ID) -> Result<()> {
     let id = ids::input(id, "id")?;
-    rq.write(async move |tx| identity::staff_invitation_revoke(tx, id).await).await?;
+    rq.write(async move |tx| identity::staff_invitation_revoke(tx, id).await)
+        .await?;
     Ok(())
 }
 
