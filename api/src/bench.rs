@@ -18,7 +18,7 @@ use trunkline_migration::{Installation, schema_script};
 use crate::app::App;
 use crate::config::Config;
 use crate::embedded::Embedded;
-use crate::{cli, secret};
+use crate::{cli, migrate, secret};
 
 const TENANTS: usize = 12;
 const READS: usize = 3_000;
@@ -29,7 +29,7 @@ pub async fn run(mut config: Config) -> Result<()> {
     config.data_dir = Some(dir.clone());
     let embedded = Embedded::start(&dir, true).await?;
     let settings = cli::settings_for(&config, &embedded.url, secret::secret_key(&config)?);
-    cli::migrate(&settings).await?;
+    migrate::before_start(&settings).await?;
     let app = App::open(config, settings, Clock::system()).await?;
 
     let opened = open_tenants(&app).await?;

@@ -6,17 +6,15 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
-use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Connection, PgConnection};
 use trunkline_domain::kernel::Clock;
-use trunkline_domain::kernel::db::DatabaseSettings;
+use trunkline_domain::kernel::db::{DatabaseSettings, Limits};
 
 use trunkline_domain::tenants::{OpenTenant, Owner};
 use trunkline_domain::{Actor, runs};
 
 use crate::app::App;
 use crate::config::Config;
-use crate::{bench, demo, embedded, graphql, secret, serve, tether};
+use crate::{bench, demo, embedded, graphql, migrate, secret, serve, tether};
 
 /// Runs many internet service providers side by side.
 #[derive(Parser)]
@@ -45,7 +43,7 @@ enum Command {
     /// Runs jobs only.
     Work,
     /// Brings the database to the current schema.
-    Migrate,
+    Migrate(migrate::Migrate),
     /// Prints the settings in force, secrets masked.
     Config,
     /// Prints the GraphQL schema.
@@ -141,10 +139,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Bench => bench::run(config).await?,
         Command::Demo { fresh } => demo::run(config, fresh).await?,
         Command::Work => serve::work(config).await?,
-        Command::Migrate => {
-            migrate(&database_settings(&config)?).await?;
-            println!("the database is current");
-        }
+        Command::Migrate(args) => migrate::command(&database_settings(&config)?, args).await?,
         Command::Tenant(TenantCommand::Create(args)) => tenant_create(config, args).await?,
         Command::Schema | Command::EmbeddedPostgres { .. } | Command::Tether { .. } => {}
     }
@@ -169,24 +164,9 @@ pub fn settings_for(config: &Config, url: &str, secret: trunkline_domain::kernel
         listen_url: or_first(&config.database_listen_url),
         max_connections: config.database_connections,
         secret,
+        limits: Limits::default(),
         cancellation_guard: true,
     }
-}
-
-/// Migrates; fails when the platform could not be migrated or an ISP kept an older schema.
-pub async fn migrate(settings: &DatabaseSettings) -> anyhow::Result<()> {
-    let options: PgConnectOptions = settings.admin_url.parse().context("DATABASE_ADMIN_URL")?;
-    // a script of a thousand lines that took a second is no news
-    let mut admin = PgConnection::connect_with(&options.disable_statement_logging())
-        .await
-        .context("cannot connect to DATABASE_ADMIN_URL")?;
-    let (_, report) = trunkline_migration::migrate(&mut admin, settings.secret.bytes()).await?;
-    admin.close().await?;
-    for (slug, error) in &report.failed {
-        tracing::error!(slug, %error, "this ISP could not be migrated");
-    }
-    anyhow::ensure!(report.failed.is_empty(), "{} ISPs could not be migrated", report.failed.len());
-    Ok(())
 }
 
 #[expect(clippy::print_stdout, reason = "the command's answer")]

@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::cli;
 use crate::config::Config;
 use crate::embedded::Embedded;
-use crate::{http, secret};
+use crate::{http, migrate, secret};
 
 pub fn init_tracing(config: &Config) -> anyhow::Result<()> {
     let filter =
@@ -61,7 +61,7 @@ async fn open(config: Config) -> anyhow::Result<(App, Option<Embedded>)> {
         }
     };
     let settings = cli::settings_for(&config, &url, secret);
-    cli::migrate(&settings).await?;
+    migrate::before_start(&settings).await?;
     let app = App::open(config, settings, Clock::system()).await?;
     first_admin(&app).await?;
     Ok((app, embedded))

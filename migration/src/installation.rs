@@ -18,6 +18,19 @@ pub struct Installation {
     pub radiusd: String,
 }
 
+/// What stands before the first step: who we are, and which steps have been applied.
+pub(crate) const FOUNDATION: &str = "
+    CREATE TABLE platform.installation (only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row), id text NOT NULL,
+        owner_role name NOT NULL, tenants_role name NOT NULL, platform_role name NOT NULL, radiusd_role name NOT NULL);
+    CREATE TABLE platform.migration (scope text NOT NULL, version integer NOT NULL, name text NOT NULL,
+        checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (scope, version));
+    CREATE TABLE platform.tenant_migration (tenant_id integer NOT NULL, version integer NOT NULL, checksum text NOT NULL,
+        applied_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (tenant_id, version));
+    ALTER TABLE platform.installation OWNER TO {{owner}}; ALTER TABLE platform.migration OWNER TO {{owner}};
+    ALTER TABLE platform.tenant_migration OWNER TO {{owner}};
+    GRANT USAGE ON SCHEMA platform TO {{platform}};
+    GRANT SELECT ON platform.installation, platform.migration, platform.tenant_migration TO {{platform}};";
+
 impl Installation {
     fn named(id: &str) -> Self {
         Self {
@@ -90,17 +103,9 @@ impl Installation {
              CREATE SCHEMA extension; CREATE EXTENSION btree_gist SCHEMA extension;
              REVOKE ALL ON SCHEMA public FROM PUBLIC;
              REVOKE EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean) FROM PUBLIC;
-             CREATE TABLE platform.installation (only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row), id text NOT NULL,
-                 owner_role name NOT NULL, tenants_role name NOT NULL, platform_role name NOT NULL, radiusd_role name NOT NULL);
-             CREATE TABLE platform.migration (scope text NOT NULL, version integer NOT NULL, name text NOT NULL,
-                 checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (scope, version));
-             CREATE TABLE platform.tenant_migration (tenant_id integer NOT NULL, version integer NOT NULL, checksum text NOT NULL,
-                 applied_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (tenant_id, version));
-             ALTER TABLE platform.installation OWNER TO {owner}; ALTER TABLE platform.migration OWNER TO {owner};
-             ALTER TABLE platform.tenant_migration OWNER TO {owner};
-             GRANT USAGE ON SCHEMA platform TO {platform};
-             GRANT SELECT ON platform.installation, platform.migration, platform.tenant_migration TO {platform};
+             {foundation}
              INSERT INTO platform.installation VALUES (true, '{id}', '{owner}', '{tenants}', '{platform}', '{radiusd}');",
+            foundation = it.render(FOUNDATION),
             owner = it.owner,
             tenants = it.tenants,
             platform = it.platform,

@@ -4,14 +4,19 @@
 //! change in place ("cached plan must not change result type"). Scripts are run as simple-protocol text by an
 //! administrator; the server's own connections never run any of this.
 
+mod drift;
 mod error;
 mod installation;
 mod runner;
 mod scripts;
+mod shared;
+mod status;
 mod tenant;
 
+pub use drift::{Difference, Fingerprint};
 pub use error::{Error, Result};
 pub use installation::{Installation, role_password, secure_database};
-pub use runner::{Report, migrate};
-pub use scripts::{SHARED_STEPS, Script, TENANT_SCHEMA_VERSION};
+pub use runner::{Options, Progress, Report, run};
+pub use scripts::{Plan, Script, TENANT_SCHEMA_VERSION, shared_steps};
+pub use status::{Quarantined, Status, status};
 pub use tenant::{TenantSchema, assign_cell, create_schema, schema_script};

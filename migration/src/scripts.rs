@@ -1,6 +1,7 @@
 use sha2::{Digest, Sha256};
 
-/// One step of one schema, applied once, in order of `version`.
+/// One step of one schema, applied once, in order of `version`. Numbers may have gaps, and on a database of development
+/// they may arrive out of order: what a schema lacks is found by the steps that are recorded, not by the highest.
 #[derive(Clone, Copy, Debug)]
 pub struct Script {
     pub version: i32,
@@ -17,6 +18,7 @@ macro_rules! scripts {
 pub(crate) const PLATFORM: &[Script] = scripts![
     1 "platform/0001_init.sql",
     2 "platform/0002_sessions.sql",
+    4 "platform/0004_quarantine.sql",
 ];
 
 pub(crate) const RADIUS: &[Script] = scripts![
@@ -32,11 +34,42 @@ pub(crate) const TENANT: &[Script] = scripts![
     3 "tenant/0003_roles_and_invitations.sql",
 ];
 
-/// Steps of the shared schemas: a database that has them all is current.
-pub const SHARED_STEPS: i64 = (PLATFORM.len() + RADIUS.len()) as i64;
+/// The steps of the shared schemas that this binary needs, as `(scope, version)`.
+pub fn shared_steps() -> impl Iterator<Item = (&'static str, i32)> {
+    let scoped = |scope, steps: &'static [Script]| steps.iter().map(move |s| (scope, s.version));
+    scoped("platform", PLATFORM).chain(scoped("radius", RADIUS))
+}
 
 /// The version that a freshly provisioned tenant has.
 pub const TENANT_SCHEMA_VERSION: i32 = TENANT[TENANT.len() - 1].version;
+
+/// Which steps a run brings a database to. The product's own by default; tests add steps of their own.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub platform: Vec<Script>,
+    pub radius: Vec<Script>,
+    pub tenant: Vec<Script>,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            platform: PLATFORM.to_vec(),
+            radius: RADIUS.to_vec(),
+            tenant: TENANT.to_vec(),
+        }
+    }
+}
+
+impl Plan {
+    pub(crate) fn shared(&self) -> [(&'static str, &[Script]); 2] {
+        [("platform", &self.platform), ("radius", &self.radius)]
+    }
+
+    pub(crate) fn tenant_versions(&self) -> Vec<i32> {
+        self.tenant.iter().map(|s| s.version).collect()
+    }
+}
 
 impl Script {
     /// Fingerprint by which an applied script that was edited afterwards is recognised.

@@ -1,7 +1,10 @@
-use sqlx::{AssertSqlSafe, Executor, PgConnection};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::installation::set_password;
-use crate::scripts::TENANT;
+use crate::scripts::{Script, TENANT};
 use crate::{Error, Installation, Result};
 
 /// A tenant's own schema and role, which share one name.
@@ -68,17 +71,11 @@ pub async fn create_schema(
 pub fn schema_script(installation: &Installation, tenant_id: i32, cell_login: &str) -> String {
     let role = installation.tenant_role(tenant_id);
     let mut script = format!(
-        "CREATE ROLE {role} NOLOGIN IN ROLE {group}; GRANT {role} TO {cell_login};
-         CREATE SCHEMA {role}; GRANT USAGE ON SCHEMA {role} TO {role}; SET LOCAL search_path = {role};\n",
-        group = installation.tenants,
+        "{}GRANT {role} TO {cell_login};\n",
+        objects_script(installation, &role, TENANT)
     );
     for step in TENANT {
-        script.push_str(&render(step.sql, &role));
-        script.push_str(&format!(
-            "\nINSERT INTO platform.tenant_migration (tenant_id, version, checksum) VALUES ({tenant_id}, {}, '{}');\n",
-            step.version,
-            step.checksum()
-        ));
+        script.push_str(&record(tenant_id, step));
     }
     script.push_str(&format!(
         "INSERT INTO platform.tenant_role (role, tenant_id) VALUES ('{role}', {tenant_id}); SET LOCAL search_path = pg_catalog;"
@@ -86,40 +83,148 @@ pub fn schema_script(installation: &Installation, tenant_id: i32, cell_login: &s
     script
 }
 
-/// Applies the steps that one tenant lacks, in one transaction of its own.
-pub(crate) async fn upgrade(conn: &mut PgConnection, tenant_id: i32, role: &str, have: i32) -> Result<usize> {
-    use sqlx::Connection;
-    let missing: Vec<_> = TENANT.iter().filter(|s| s.version > have).collect();
-    if missing.is_empty() {
-        return Ok(0);
+/// The role, the schema and everything in it, and no row anywhere.
+pub(crate) fn objects_script(installation: &Installation, role: &str, steps: &[Script]) -> String {
+    let mut script = format!(
+        "CREATE ROLE {role} NOLOGIN IN ROLE {group};
+         CREATE SCHEMA {role}; GRANT USAGE ON SCHEMA {role} TO {role}; SET LOCAL search_path = {role};\n",
+        group = installation.tenants,
+    );
+    for step in steps {
+        script.push_str(&render(step.sql, role));
+        script.push_str("\n;\n");
     }
-    let mut tx = conn.begin().await?;
-    tx.execute(AssertSqlSafe(format!(
-        "SET LOCAL lock_timeout = '2s'; SET LOCAL search_path = {role}"
+    script
+}
+
+fn record(tenant_id: i32, step: &Script) -> String {
+    format!(
+        "INSERT INTO platform.tenant_migration (tenant_id, version, checksum) VALUES ({tenant_id}, {}, '{}');\n",
+        step.version,
+        step.checksum()
+    )
+}
+
+/// A tenant that lacks steps.
+#[derive(Clone, Debug)]
+pub(crate) struct Lagging {
+    pub id: i32,
+    pub slug: String,
+    pub role: String,
+    /// How often it was tried by this run.
+    pub attempts: u32,
+}
+
+/// What came of one attempt to bring a tenant up.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Upgrade {
+    Done,
+    /// Another runner had done it.
+    Current,
+    /// Another runner is at it.
+    Busy,
+    /// Another runner that works at the same time has failed with it.
+    FailedElsewhere(String),
+}
+
+/// Applies the steps that one tenant lacks, in one transaction of its own that no other runner can be in.
+pub(crate) async fn upgrade(
+    conn: &mut PgConnection,
+    tenant: &Lagging,
+    steps: &[Script],
+    lock_timeout: Duration,
+    run_began: DateTime<Utc>,
+) -> Result<Upgrade> {
+    let begin = format!(
+        "BEGIN; SET LOCAL lock_timeout = '{}ms'; SET LOCAL search_path = {}",
+        lock_timeout.as_millis(),
+        tenant.role
+    );
+    let mut tx = conn.begin_with(AssertSqlSafe(begin)).await?;
+    let outcome = locked(&mut tx, tenant, steps, run_began).await;
+    match outcome {
+        Ok(Upgrade::Done) => tx.commit().await?,
+        // At once: the lock is in the way of others.
+        _ => drop(tx.rollback().await),
+    }
+    outcome
+}
+
+async fn locked(conn: &mut PgConnection, tenant: &Lagging, steps: &[Script], run_began: DateTime<Utc>) -> Result<Upgrade> {
+    let ours: bool = sqlx::query_scalar("SELECT pg_try_advisory_xact_lock(hashtext('trunkline.tenant_migration'), $1)")
+        .bind(tenant.id)
+        .fetch_one(&mut *conn)
+        .await?;
+    if !ours {
+        return Ok(Upgrade::Busy);
+    }
+    // A statement of its own: it must see what the last holder of the lock has committed.
+    let (applied, failed): (Vec<i32>, Option<String>) = sqlx::query_as(
+        "SELECT ARRAY(SELECT version FROM platform.tenant_migration WHERE tenant_id = $1),
+                (SELECT error FROM platform.tenant_quarantine WHERE tenant_id = $1 AND tried_at > $2)",
+    )
+    .bind(tenant.id)
+    .bind(run_began)
+    .fetch_one(&mut *conn)
+    .await?;
+    if let Some(error) = failed {
+        return Ok(Upgrade::FailedElsewhere(error));
+    }
+    let missing: Vec<&Script> = steps.iter().filter(|s| !applied.contains(&s.version)).collect();
+    let Some(newest) = missing.iter().map(|s| s.version).max() else {
+        return Ok(Upgrade::Current);
+    };
+    for step in missing {
+        let script = format!("{}\n;{}", render(step.sql, &tenant.role), record(tenant.id, step));
+        conn.execute(AssertSqlSafe(script)).await.map_err(|source| Error::Script {
+            scope: "tenant",
+            name: step.name,
+            source,
+        })?;
+    }
+    conn.execute(AssertSqlSafe(format!(
+        "UPDATE platform.tenant SET schema_version = greatest(schema_version, {newest}) WHERE id = {id};
+         DELETE FROM platform.tenant_quarantine WHERE tenant_id = {id}",
+        id = tenant.id
     )))
     .await?;
-    for step in &missing {
-        tx.execute(AssertSqlSafe(render(step.sql, role)))
-            .await
-            .map_err(|source| Error::Script {
-                scope: "tenant",
-                name: step.name,
-                source,
-            })?;
-        sqlx::query("INSERT INTO platform.tenant_migration (tenant_id, version, checksum) VALUES ($1, $2, $3)")
-            .bind(tenant_id)
-            .bind(step.version)
-            .bind(step.checksum())
-            .execute(&mut *tx)
-            .await?;
-        sqlx::query("UPDATE platform.tenant SET schema_version = $2 WHERE id = $1")
-            .bind(tenant_id)
-            .bind(step.version)
-            .execute(&mut *tx)
-            .await?;
+    Ok(Upgrade::Done)
+}
+
+/// Sets a failing tenant aside, unless another runner has helped it meanwhile.
+pub(crate) async fn quarantine(conn: &mut PgConnection, tenant: &Lagging, steps: &[Script], error: &Error) -> Result<()> {
+    let step = match error {
+        Error::Script { name, .. } => steps.iter().find(|s| s.name == *name),
+        _ => None,
+    };
+    let step = step.or(steps.last());
+    sqlx::query(
+        "INSERT INTO platform.tenant_quarantine AS q (tenant_id, version, step, error)
+         SELECT $1, $2, $3, $4 WHERE NOT EXISTS (SELECT FROM platform.tenant_migration WHERE tenant_id = $1 AND version = $2)
+         ON CONFLICT (tenant_id) DO UPDATE SET version = excluded.version, step = excluded.step, error = excluded.error,
+             tried_at = clock_timestamp(), attempts = q.attempts + 1",
+    )
+    .bind(tenant.id)
+    .bind(step.map_or(0, |s| s.version))
+    .bind(step.map_or("", |s| s.name))
+    .bind(cause(error))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// PostgreSQL's own words, without ours around them.
+pub(crate) fn cause(error: &Error) -> String {
+    match error {
+        Error::Script {
+            source: sqlx::Error::Database(d),
+            ..
+        }
+        | Error::Database(sqlx::Error::Database(d)) => {
+            format!("{} ({})", d.message(), d.code().unwrap_or_default())
+        }
+        other => other.to_string(),
     }
-    tx.commit().await?;
-    Ok(missing.len())
 }
 
 fn render(sql: &str, role: &str) -> String {

@@ -19,6 +19,7 @@ mod doors;
 mod identity;
 mod isolation;
 mod limits;
+mod migrations;
 mod payments;
 mod people;
 mod radius;

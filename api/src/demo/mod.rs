@@ -27,7 +27,7 @@ use crate::app::App;
 use crate::config::{Config, Secret};
 use crate::embedded::Embedded;
 use crate::freeradius::{self, FreeRadius};
-use crate::{cli, secret, serve};
+use crate::{cli, migrate, secret, serve};
 
 /// How far an earlier demo got in a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +96,7 @@ async fn open(config: &Config, dir: &Path, fresh: bool, secret: &SecretKey) -> R
     let mut config = config.clone();
     config.database_url = Some(Secret::new(url.clone()));
     let settings = cli::settings_for(&config, &url, secret.clone());
-    cli::migrate(&settings).await?;
+    migrate::before_start(&settings).await?;
     let app = App::open(config, settings, Clock::system()).await?;
     Ok((embedded, app))
 }

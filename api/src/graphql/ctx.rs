@@ -157,15 +157,7 @@ impl Reader {
 
     pub async fn read<T>(&self, work: impl AsyncFn(&TenantTx) -> Result<T>) -> Result<T> {
         let tx = self.open().await?;
-        match work(&tx).await {
-            // Another schema version met this connection's prepared statements: start over on a fresh transaction.
-            Err(e) if e.sqlstate() == Some("0A000") => {
-                self.release().await;
-                let tx = self.open().await?;
-                work(&tx).await
-            }
-            other => other,
-        }
+        self.db()?.twice(&tx, work).await
     }
 
     async fn open(&self) -> Result<Arc<TenantTx>> {

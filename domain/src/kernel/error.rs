@@ -124,20 +124,27 @@ pub struct DbFailure {
     constraint: Option<String>,
 }
 
+/// What PostgreSQL says when it cannot now and may be able to later: no connection (08), no room or no more connections
+/// (53: a full disk among them), going down or coming up (57P), a lock or a statement that took too long (55P03, 57014), a
+/// transaction that stood still (25P03), a broken disk (58).
+fn is_passing(sqlstate: &str) -> bool {
+    ["08", "53", "57P", "58"].iter().any(|class| sqlstate.starts_with(class)) || matches!(sqlstate, "55P03" | "57014" | "25P03")
+}
+
 impl From<sqlx::Error> for Error {
     fn from(e: sqlx::Error) -> Self {
         let (sqlstate, constraint) = match &e {
             sqlx::Error::Database(d) => (d.code().map(|c| c.into_owned()), d.constraint().map(str::to_owned)),
-            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => {
-                return Self::Unavailable(e.to_string());
-            }
+            sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed
+            | sqlx::Error::BeginFailed
+            | sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_) => return Self::Unavailable(e.to_string()),
             _ => (None, None),
         };
-        // 53: insufficient resources (disk full, too many connections); 57P: the server is going down; 25006: read only.
-        if sqlstate
-            .as_deref()
-            .is_some_and(|s| s.starts_with("53") || s.starts_with("57P"))
-        {
+        if sqlstate.as_deref().is_some_and(is_passing) {
             return Self::Unavailable(e.to_string());
         }
         // PostgreSQL cannot hold U+0000, the one character that every caller may send and nobody means.

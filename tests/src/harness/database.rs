@@ -7,11 +7,11 @@ use std::sync::{Arc, OnceLock};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use trunkline_domain::identity;
 use trunkline_domain::kernel::crypto::SecretKey;
-use trunkline_domain::kernel::db::{Database, DatabaseSettings, TenantDb, TenantTx};
+use trunkline_domain::kernel::db::{Database, DatabaseSettings, Limits, TenantDb, TenantTx};
 use trunkline_domain::kernel::{Actor, Clock};
 use trunkline_domain::runs::{self, CreateDirector};
 use trunkline_domain::tenants::{Directory, OpenTenant, Owner};
-use trunkline_migration::{Installation, assign_cell, create_schema, migrate, role_password, secure_database};
+use trunkline_migration::{Installation, Options, assign_cell, create_schema, role_password, secure_database};
 use uuid::Uuid;
 
 use super::cluster::cluster;
@@ -43,9 +43,8 @@ pub struct TestDb {
 impl TestDb {
     /// A clone of the template: migrated, with a platform administrator and the template's ISPs.
     pub async fn new() -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
         let template = template();
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let number = next_number();
         let name = format!("test_{number}");
         let mut server = connect("postgres").await;
         execute(
@@ -62,6 +61,24 @@ impl TestDb {
             name,
             installation,
             tenants: template.clone(),
+        }
+    }
+
+    /// An empty database. Whoever migrates it puts its installation here, so that its roles go with it.
+    pub async fn unmigrated() -> Self {
+        let name = format!("test_{}", next_number());
+        execute(&mut connect("postgres").await, format!("CREATE DATABASE {name}")).await;
+        let nobody = String::new;
+        Self {
+            installation: Installation {
+                id: name.clone(),
+                owner: nobody(),
+                tenants: nobody(),
+                platform: nobody(),
+                radiusd: nobody(),
+            },
+            name,
+            tenants: Vec::new(),
         }
     }
 
@@ -99,6 +116,11 @@ impl TestDb {
         .await;
         conn
     }
+}
+
+fn next_number() -> u32 {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    NUMBER.fetch_add(1, Ordering::Relaxed)
 }
 
 impl Drop for TestDb {
@@ -156,9 +178,8 @@ fn template() -> &'static Vec<TestTenant> {
 async fn make_template() -> Vec<TestTenant> {
     let mut server = connect("postgres").await;
     execute(&mut server, format!("CREATE DATABASE {TEMPLATE}")).await;
-    let mut admin = connect(TEMPLATE).await;
-    migrate(&mut admin, SECRET).await.expect("migrate");
-    admin.close().await.unwrap();
+    let admin = cluster().admin_url(TEMPLATE).parse().unwrap();
+    trunkline_migration::run(&Options::new(admin, SECRET)).await.expect("migrate");
 
     let clock = Clock::system();
     clock.set("2026-03-01T06:00:00Z".parse().unwrap());
@@ -280,6 +301,7 @@ fn settings_for(database: &str) -> DatabaseSettings {
         listen_url: url,
         max_connections: 4,
         secret: SecretKey::new(SECRET).expect("long enough"),
+        limits: Limits::default(),
         cancellation_guard: true,
     }
 }

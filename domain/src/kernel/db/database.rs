@@ -30,6 +30,7 @@ pub struct DatabaseSettings {
     /// Connections per cell; the platform's own pool has half as many.
     pub max_connections: u32,
     pub secret: SecretKey,
+    pub limits: Limits,
     /// True. False takes both fences against cancelled prologues away, for the control of the cancellation test alone.
     pub cancellation_guard: bool,
 }
@@ -51,15 +52,38 @@ struct Inner {
 /// Platform SQL names its schemas.
 const PLATFORM_PROLOGUE: &str = "BEGIN; SET LOCAL search_path = pg_catalog";
 
-/// A dropped query future does not cancel its statement in the server: the server's own limits do.
-const LIMITS: [(&str, &str); 5] = [
-    ("statement_timeout", "20s"),
-    ("lock_timeout", "10s"),
-    ("idle_in_transaction_session_timeout", "30s"),
-    ("application_name", "trunkline"),
-    // The second fence rolls back where nothing is open, which is no news.
-    ("client_min_messages", "error"),
-];
+/// How long PostgreSQL lets our transactions go on. A dropped query future does not cancel its statement in the server:
+/// these do.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub statement: Duration,
+    pub lock: Duration,
+    pub idle_in_transaction: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            statement: Duration::from_secs(20),
+            lock: Duration::from_secs(10),
+            idle_in_transaction: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Limits {
+    fn options(&self) -> [(&'static str, String); 5] {
+        let millis = |d: Duration| format!("{}ms", d.as_millis());
+        [
+            ("statement_timeout", millis(self.statement)),
+            ("lock_timeout", millis(self.lock)),
+            ("idle_in_transaction_session_timeout", millis(self.idle_in_transaction)),
+            ("application_name", "trunkline".to_owned()),
+            // The second fence rolls back where nothing is open, which is no news.
+            ("client_min_messages", "error".to_owned()),
+        ]
+    }
+}
 
 impl Database {
     /// Opens a migrated database.
@@ -71,7 +95,7 @@ impl Database {
             .ok_or_else(|| Error::Unavailable("the database has not been migrated: run `trunkline migrate`".into()))?;
         admin.close().await?;
         let platform = pool(&settings, &installation.platform, settings.max_connections.div_ceil(2).max(2))?;
-        let options = parse(&settings.admin_url, "DATABASE_ADMIN_URL")?.options(LIMITS);
+        let options = parse(&settings.admin_url, "DATABASE_ADMIN_URL")?.options(settings.limits.options());
         let admin = pool_with(options, 2, settings.cancellation_guard);
         let wake = Arc::new(Notify::new());
         Ok(Self(Arc::new(Inner {
@@ -117,6 +141,7 @@ impl Database {
         let conn = begin::begin(&pool, prologue, self.0.settings.cancellation_guard).await?;
         Ok(TenantTx::new(
             conn,
+            read_only,
             tenant.clone(),
             actor,
             self.0.clock.now(),
@@ -144,11 +169,21 @@ impl Database {
         Ok(())
     }
 
-    /// Whether the schema is the one that this binary was built for.
+    /// Whether the shared schemas have every step that this binary needs. They may have more: while a newer release rolls
+    /// out, its steps come first and the replicas of this one go on serving.
     pub async fn is_current(&self) -> Result<bool> {
+        let (scopes, versions): (Vec<String>, Vec<i32>) = trunkline_migration::shared_steps()
+            .map(|(scope, version)| (scope.to_owned(), version))
+            .unzip();
+        let needed = scopes.len() as i64;
         let tx = self.begin_platform(Arc::new(Actor::System)).await?;
-        let applied: Option<i64> = tx.sql("SELECT count(*) FROM platform.migration").scalar().await?;
-        Ok(applied == Some(trunkline_migration::SHARED_STEPS))
+        let applied: Option<i64> = tx
+            .sql("SELECT count(*) FROM platform.migration JOIN unnest($1::text[], $2::integer[]) AS s (scope, version) USING (scope, version)")
+            .bind(scopes)
+            .bind(versions)
+            .scalar()
+            .await?;
+        Ok(applied == Some(needed))
     }
 
     /// Sets the test clock, in the database and in this process; others take it over when they start.
@@ -220,7 +255,7 @@ fn pool(settings: &DatabaseSettings, role: &str, max: u32) -> Result<PgPool> {
     let options = parse(&settings.url, "DATABASE_URL")?
         .username(role)
         .password(&role_password(settings.secret.bytes(), role))
-        .options(LIMITS)
+        .options(settings.limits.options())
         .statement_cache_capacity(256);
     Ok(pool_with(options, max, settings.cancellation_guard))
 }

@@ -10,7 +10,7 @@ mod tenant;
 mod tenant_db;
 mod tenant_tx;
 
-pub use database::{Database, DatabaseSettings};
+pub use database::{Database, DatabaseSettings, Limits};
 pub use platform_tx::PlatformTx;
 pub use provision_tx::ProvisionTx;
 pub use sql::Sql;

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -16,6 +17,7 @@ use crate::kernel::error::{Error, ErrorCode, Result};
 pub struct PlatformTx {
     pub(super) conn: Arc<Mutex<PoolConnection<Postgres>>>,
     open: bool,
+    spoilt: AtomicBool,
     actor: Arc<Actor>,
     now: DateTime<Utc>,
 }
@@ -25,6 +27,7 @@ impl PlatformTx {
         Self {
             conn: Arc::new(Mutex::new(conn)),
             open: true,
+            spoilt: AtomicBool::new(false),
             actor,
             now,
         }
@@ -132,9 +135,10 @@ struct Known {
 
 impl Drop for PlatformTx {
     fn drop(&mut self) {
-        if self.open
-            && let Some(conn) = Arc::get_mut(&mut self.conn)
-        {
+        let Some(conn) = Arc::get_mut(&mut self.conn) else { return };
+        if *self.spoilt.get_mut() {
+            conn.get_mut().close_on_drop();
+        } else if self.open {
             begin::rollback_on_drop(conn.get_mut());
         }
     }
@@ -143,6 +147,10 @@ impl Drop for PlatformTx {
 impl Runner for PlatformTx {
     fn connection(&self) -> &Mutex<PoolConnection<Postgres>> {
         &self.conn
+    }
+
+    fn spoilt(&self) -> &AtomicBool {
+        &self.spoilt
     }
 }
 

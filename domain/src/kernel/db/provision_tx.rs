@@ -60,6 +60,7 @@ impl ProvisionTx {
             .ok_or_else(|| Error::internal("the provisioning transaction is still in use"))?;
         Ok(TenantTx::new(
             conn,
+            false,
             tenant.clone(),
             Arc::new(Actor::System),
             now,

@@ -1,13 +1,20 @@
 use sea_orm::{DbBackend, FromQueryResult, QueryResult, Statement, TryGetable, Value};
 use sea_query_sqlx::SqlxValues;
-use sqlx::{AssertSqlSafe, PgConnection, Postgres};
+use sqlx::{AssertSqlSafe, Postgres};
 
 use crate::kernel::error::{Error, Result};
 
 /// A connection that a statement may run on: implemented by the two transactions only.
 pub(super) trait Runner: Sync {
     fn connection(&self) -> &tokio::sync::Mutex<sqlx::pool::PoolConnection<Postgres>>;
+
+    /// Set once a statement that the connection keeps prepared no longer fits: the connection must not be used by others
+    /// before its statements are cleared.
+    fn spoilt(&self) -> &std::sync::atomic::AtomicBool;
 }
+
+/// "cached plan must not change result type": the schema differs from that for which a statement was prepared.
+pub(super) const STALE_PLAN: &str = "0A000";
 
 /// One static statement with its bound values. The text is `'static`, so nothing that a caller sent can become SQL.
 pub struct Sql<'t> {
@@ -35,13 +42,12 @@ impl<'t> Sql<'t> {
     /// Runs it; the number of rows that it changed.
     pub async fn run(self) -> Result<u64> {
         let (runner, statement) = self.statement();
-        let mut conn = runner.connection().lock().await;
-        Ok(execute(&mut conn, statement).await?.rows_affected())
+        Ok(execute(runner, statement).await?.rows_affected())
     }
 
     pub async fn all<T: FromQueryResult>(self) -> Result<Vec<T>> {
         let (runner, statement) = self.statement();
-        let rows = fetch_all(&mut *runner.connection().lock().await, statement).await?;
+        let rows = fetch_all(runner, statement).await?;
         rows.iter()
             .map(|r| T::from_query_result(r, "").map_err(Error::from))
             .collect()
@@ -49,7 +55,7 @@ impl<'t> Sql<'t> {
 
     pub async fn optional<T: FromQueryResult>(self) -> Result<Option<T>> {
         let (runner, statement) = self.statement();
-        let row = fetch_optional(&mut *runner.connection().lock().await, statement).await?;
+        let row = fetch_optional(runner, statement).await?;
         row.map(|r| T::from_query_result(&r, "").map_err(Error::from)).transpose()
     }
 
@@ -64,14 +70,14 @@ impl<'t> Sql<'t> {
     /// The first column of the first row.
     pub async fn scalar<T: TryGetable>(self) -> Result<Option<T>> {
         let (runner, statement) = self.statement();
-        let row = fetch_optional(&mut *runner.connection().lock().await, statement).await?;
+        let row = fetch_optional(runner, statement).await?;
         row.map(|r| r.try_get_by_index(0).map_err(Error::from)).transpose()
     }
 
     /// The first column of each row.
     pub async fn scalars<T: TryGetable>(self) -> Result<Vec<T>> {
         let (runner, statement) = self.statement();
-        let rows = fetch_all(&mut *runner.connection().lock().await, statement).await?;
+        let rows = fetch_all(runner, statement).await?;
         rows.iter().map(|r| r.try_get_by_index(0).map_err(Error::from)).collect()
     }
 
@@ -88,16 +94,27 @@ fn query(s: Statement) -> sqlx::query::Query<'static, Postgres, SqlxValues> {
     sqlx::query_with(AssertSqlSafe(s.sql), SqlxValues(values))
 }
 
-pub(super) async fn execute(conn: &mut PgConnection, s: Statement) -> Result<sqlx::postgres::PgQueryResult, sqlx::Error> {
-    query(s).execute(conn).await
+pub(super) async fn execute(runner: &dyn Runner, s: Statement) -> Result<sqlx::postgres::PgQueryResult, sqlx::Error> {
+    let mut conn = runner.connection().lock().await;
+    query(s).execute(&mut **conn).await.inspect_err(|e| note(runner, e))
 }
 
-pub(super) async fn fetch_optional(conn: &mut PgConnection, s: Statement) -> Result<Option<QueryResult>, sqlx::Error> {
-    Ok(query(s).fetch_optional(conn).await?.map(Into::into))
+pub(super) async fn fetch_optional(runner: &dyn Runner, s: Statement) -> Result<Option<QueryResult>, sqlx::Error> {
+    let mut conn = runner.connection().lock().await;
+    let row = query(s).fetch_optional(&mut **conn).await.inspect_err(|e| note(runner, e))?;
+    Ok(row.map(Into::into))
 }
 
-pub(super) async fn fetch_all(conn: &mut PgConnection, s: Statement) -> Result<Vec<QueryResult>, sqlx::Error> {
-    Ok(query(s).fetch_all(conn).await?.into_iter().map(Into::into).collect())
+pub(super) async fn fetch_all(runner: &dyn Runner, s: Statement) -> Result<Vec<QueryResult>, sqlx::Error> {
+    let mut conn = runner.connection().lock().await;
+    let rows = query(s).fetch_all(&mut **conn).await.inspect_err(|e| note(runner, e))?;
+    Ok(rows.into_iter().map(Into::into).collect())
+}
+
+fn note(runner: &dyn Runner, e: &sqlx::Error) {
+    if e.as_database_error().and_then(|d| d.code()).as_deref() == Some(STALE_PLAN) {
+        runner.spoilt().store(true, std::sync::atomic::Ordering::Relaxed);
+    }
 }
 
 /// Implements SeaORM's `ConnectionTrait` for a transaction. Text without a statement's shape (several statements, the
@@ -111,7 +128,7 @@ macro_rules! connection_trait {
             }
 
             async fn execute_raw(&self, s: sea_orm::Statement) -> Result<sea_orm::ExecResult, sea_orm::DbErr> {
-                super::sql::execute(&mut *self.conn.lock().await, s)
+                super::sql::execute(self, s)
                     .await
                     .map(Into::into)
                     .map_err(super::sql::db_err)
@@ -124,15 +141,11 @@ macro_rules! connection_trait {
             }
 
             async fn query_one_raw(&self, s: sea_orm::Statement) -> Result<Option<sea_orm::QueryResult>, sea_orm::DbErr> {
-                super::sql::fetch_optional(&mut *self.conn.lock().await, s)
-                    .await
-                    .map_err(super::sql::db_err)
+                super::sql::fetch_optional(self, s).await.map_err(super::sql::db_err)
             }
 
             async fn query_all_raw(&self, s: sea_orm::Statement) -> Result<Vec<sea_orm::QueryResult>, sea_orm::DbErr> {
-                super::sql::fetch_all(&mut *self.conn.lock().await, s)
-                    .await
-                    .map_err(super::sql::db_err)
+                super::sql::fetch_all(self, s).await.map_err(super::sql::db_err)
             }
         }
     };

@@ -119,6 +119,11 @@ impl Tenant {
         &self.0.record.template
     }
 
+    /// The newest step of its schema, as of when it was looked up.
+    pub(super) fn schema_version(&self) -> i32 {
+        self.0.record.schema_version
+    }
+
     pub fn role(&self) -> &str {
         &self.0.record.role_name
     }

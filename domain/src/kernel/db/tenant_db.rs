@@ -1,6 +1,9 @@
 use std::sync::Arc;
 
+use trunkline_migration::TENANT_SCHEMA_VERSION;
+
 use super::database::Database;
+use super::sql::STALE_PLAN;
 use super::tenant::Tenant;
 use super::tenant_tx::TenantTx;
 use crate::kernel::actor::Actor;
@@ -27,28 +30,45 @@ impl TenantDb {
         &self.actor
     }
 
-    /// Runs `work` in one transaction and commits if it succeeds; anything else leaves no trace. When another ISP's schema
-    /// version met this connection's prepared statements ("cached plan must not change result type", 0A000), when two
-    /// transactions deadlocked or could not be serialised, it is run once more from the start.
+    /// Runs `work` in one transaction and commits if it succeeds; anything else leaves no trace. When another schema version
+    /// met this connection's prepared statements ("cached plan must not change result type"), when two transactions
+    /// deadlocked or could not be serialised, it was rolled back and is run once more from the start.
     pub async fn write<T>(&self, work: impl AsyncFn(&TenantTx) -> Result<T>) -> Result<T> {
-        let attempt = async || {
-            let tx = self.begin(false).await?;
-            let out = work(&tx).await?;
-            tx.commit().await?;
-            Ok(out)
-        };
-        match attempt().await {
-            Err(e) if repeatable(&e) => attempt().await,
-            other => other,
-        }
+        let tx = self.begin(false).await?;
+        let out = self.twice(&tx, work).await?;
+        tx.commit().await?;
+        Ok(out)
     }
 
     /// As [`Self::write`], read-only.
     pub async fn read<T>(&self, work: impl AsyncFn(&TenantTx) -> Result<T>) -> Result<T> {
-        let attempt = async || work(&self.begin(true).await?).await;
-        match attempt().await {
-            Err(e) if repeatable(&e) => attempt().await,
-            other => other,
+        let tx = self.begin(true).await?;
+        self.twice(&tx, work).await
+    }
+
+    /// Runs `work` in an open transaction, and once more from a new beginning where that may help. A reader may share the
+    /// transaction; whoever else worked in it finds the new beginning. A writer must not.
+    pub async fn twice<T>(&self, tx: &TenantTx, work: impl AsyncFn(&TenantTx) -> Result<T>) -> Result<T> {
+        let known = tx.beginning();
+        match work(tx).await {
+            Err(e) if repeatable(&e) => {
+                tx.begin_anew(known).await?;
+                work(tx).await.map_err(|e| self.in_the_end(e))
+            }
+            other => other.map_err(|e| self.in_the_end(e)),
+        }
+    }
+
+    /// What is missing in an ISP's schema that lacks a step of this release is on its way; who lost to others twice may win
+    /// the third time.
+    fn in_the_end(&self, e: Error) -> Error {
+        let missing = matches!(e.sqlstate(), Some("42P01" | "42703" | "42883"));
+        if missing && self.tenant.schema_version() < TENANT_SCHEMA_VERSION {
+            return Error::Unavailable(format!("{} has not been migrated yet: {e}", self.tenant.slug()));
+        }
+        match repeatable(&e) {
+            true => Error::Unavailable(e.to_string()),
+            false => e,
         }
     }
 
@@ -58,8 +78,9 @@ impl TenantDb {
     }
 }
 
+/// 25P02: somebody else who reads in the same transaction has failed in it.
 fn repeatable(e: &Error) -> bool {
-    matches!(e.sqlstate(), Some("0A000" | "40001" | "40P01"))
+    matches!(e.sqlstate(), Some(STALE_PLAN | "40001" | "40P01" | "25P02"))
 }
 
 #[cfg(test)]

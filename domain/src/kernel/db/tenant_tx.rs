@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
@@ -20,6 +20,10 @@ use crate::kernel::ids::SubscriberId;
 pub struct TenantTx {
     pub(super) conn: Mutex<PoolConnection<Postgres>>,
     open: bool,
+    read_only: bool,
+    /// How often it was begun anew.
+    begun: AtomicU32,
+    spoilt: AtomicBool,
     tenant: Tenant,
     actor: Arc<Actor>,
     now: DateTime<Utc>,
@@ -30,6 +34,7 @@ pub struct TenantTx {
 impl TenantTx {
     pub(super) fn new(
         conn: PoolConnection<Postgres>,
+        read_only: bool,
         tenant: Tenant,
         actor: Arc<Actor>,
         now: DateTime<Utc>,
@@ -38,6 +43,9 @@ impl TenantTx {
         Self {
             conn: Mutex::new(conn),
             open: true,
+            read_only,
+            begun: AtomicU32::new(0),
+            spoilt: AtomicBool::new(false),
             tenant,
             actor,
             now,
@@ -52,6 +60,31 @@ impl TenantTx {
         if self.has_work.load(Ordering::Relaxed) {
             self.wake.notify_one();
         }
+        Ok(())
+    }
+
+    /// Which beginning a caller works on; see [`Self::begin_anew`].
+    pub fn beginning(&self) -> u32 {
+        self.begun.load(Ordering::Acquire)
+    }
+
+    /// Rolls back what was done since the beginning that the caller knows, clears the connection's prepared statements if
+    /// they no longer fit the schema, and begins again. Of several callers who share the transaction the first does it; to
+    /// the others it is done. A connection that was left half-way is closed.
+    pub async fn begin_anew(&self, known: u32) -> Result<()> {
+        let mut conn = self.conn.lock().await;
+        if self.beginning() != known {
+            return Ok(());
+        }
+        let forget = self.spoilt.swap(true, Ordering::AcqRel);
+        let prologue = match self.read_only {
+            true => self.tenant.begin_read(),
+            false => self.tenant.begin_write(),
+        };
+        begin::again(&mut conn, prologue, forget).await?;
+        self.has_work.store(false, Ordering::Relaxed);
+        self.begun.fetch_add(1, Ordering::AcqRel);
+        self.spoilt.store(false, Ordering::Release);
         Ok(())
     }
 
@@ -202,7 +235,9 @@ struct Known {
 
 impl Drop for TenantTx {
     fn drop(&mut self) {
-        if self.open {
+        if *self.spoilt.get_mut() {
+            self.conn.get_mut().close_on_drop();
+        } else if self.open {
             begin::rollback_on_drop(self.conn.get_mut());
         }
     }
@@ -211,6 +246,10 @@ impl Drop for TenantTx {
 impl Runner for TenantTx {
     fn connection(&self) -> &Mutex<PoolConnection<Postgres>> {
         &self.conn
+    }
+
+    fn spoilt(&self) -> &AtomicBool {
+        &self.spoilt
     }
 }
 
