@@ -61,6 +61,7 @@ fn shared_rows(tenant: &TestTenant) -> String {
          INSERT INTO radius.usage_day_orphan (tenant_id, service_id, day, upload_octets, download_octets, session_seconds)
              VALUES ({t}, '{service}', current_date, 1, 1, 1);
          INSERT INTO platform.outbox (tenant_id, event_id, kind, payload, occurred_at) VALUES ({t}, '{event}', 'Canary', '{{\"is\": \"{canary}\"}}', now());
+         INSERT INTO platform.tenant_quarantine (tenant_id, version, step, error) VALUES ({t}, 1, '{canary}', '{canary}');
          INSERT INTO platform.job (tenant_id, kind, dedup_key, payload, run_at) VALUES ({t}, 'canary', '{canary}', '{{}}', now());
          INSERT INTO platform.domain (id, tenant_id, hostname, verification_token, created_at)
              VALUES ('{domain}', {t}, '{canary}.example', '{canary}', now());"
