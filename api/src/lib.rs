@@ -5,6 +5,7 @@ pub mod app;
 mod bench;
 pub mod cli;
 pub mod config;
+pub mod cookies;
 mod demo;
 pub mod embedded;
 pub mod freeradius;

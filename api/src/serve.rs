@@ -1,6 +1,7 @@
 //! The long-running commands.
 
 use std::io::IsTerminal;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -100,7 +101,11 @@ pub async fn run(
     };
     let (stopping, mut stopped) = tokio::sync::watch::channel(false);
     let mut ops_stopped = stopped.clone();
-    let server = axum::serve(listener, http::router(app.clone())).with_graceful_shutdown(async move {
+    let server = axum::serve(
+        listener,
+        http::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>(),
+    )
+    .with_graceful_shutdown(async move {
         let _ = stopped.wait_for(|s| *s).await;
     });
     let ops_server = async {
@@ -157,6 +162,9 @@ async fn upkeep(app: &App) {
         ticks.tick().await;
         if let Err(e) = jobs::upkeep(&app.database).await {
             tracing::error!(error = %e, "upkeep failed");
+        }
+        if let Err(e) = identity::upkeep(&app.database).await {
+            tracing::error!(error = %e, "upkeep of identity failed");
         }
     }
 }

@@ -39,9 +39,13 @@ pub fn registry() -> jobs::Registry {
         .on("settlement.payment_recorded", |tx, event| {
             Box::pin(runs::settlement::payment_recorded(tx, event))
         })
+        .job(|db, _: identity::PurgeSessions| Box::pin(async move { identity::purge_sessions(&db).await }))
         .job(|db, job: runs::renewal::RenewDue| Box::pin(async move { runs::renewal::run(&db, job.date).await.map(|_| ()) }))
         .job(|db, job: runs::RefreshService| Box::pin(async move { runs::renewal::refresh_service(&db, job).await }))
 }
 
 /// Jobs that every open ISP has once a day, on its own calendar.
-pub const DAILY_JOBS: &[&str] = &[<runs::renewal::RenewDue as kernel::event::Job>::KIND];
+pub const DAILY_JOBS: &[&str] = &[
+    <runs::renewal::RenewDue as kernel::event::Job>::KIND,
+    <identity::PurgeSessions as kernel::event::Job>::KIND,
+];

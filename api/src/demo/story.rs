@@ -375,7 +375,7 @@ async fn register(db: &TenantDb, person: &Person, plan_id: PlanId, key: Uuid) ->
         };
         let subscriber = subscribers::create(tx, cmd).await?;
         if person.joins == 0 && person.username.ends_with(".1") {
-            identity::subscriber_password_set(tx, subscriber.id, PASSWORD).await?;
+            identity::subscriber_password_set(tx, subscriber.id, PASSWORD, None).await?;
         }
         let order = ServiceOrder {
             service: CreateService {

@@ -4,15 +4,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::app::App;
+use crate::cookies::Cookies;
 use async_graphql::Context;
 use async_graphql::dataloader::DataLoader;
 use async_graphql::runtime::{TokioSpawner, TokioTimer};
 use tokio::sync::Mutex;
+use trunkline_domain::identity::Client;
 use trunkline_domain::kernel::db::{Database, PlatformTx, Tenant, TenantDb, TenantTx};
+use trunkline_domain::kernel::ids::UserSessionId;
 use trunkline_domain::network::RadiusEndpoint;
 /// Which of our hosts was asked.
 pub use trunkline_domain::tenants::Site as Host;
 use trunkline_domain::{Actor, Error, Result};
+
+/// How somebody asks: in which session, from where, and with which cookies.
+#[derive(Default)]
+pub struct Asker {
+    /// None: nobody has signed in.
+    pub session: Option<UserSessionId>,
+    pub client: Client,
+    pub cookies: Cookies,
+}
 
 /// What a resolver may reach. Built anew for each request: nothing in it is shared between two.
 pub struct RequestCtx {
@@ -21,6 +33,7 @@ pub struct RequestCtx {
     pub database: Database,
     pub host: Host,
     pub actor: Arc<Actor>,
+    pub asker: Asker,
     /// `scheme://host[:port]` that the caller used, for absolute links.
     pub origin: String,
     radius: RadiusEndpoint,
@@ -30,9 +43,9 @@ pub struct RequestCtx {
 }
 
 impl RequestCtx {
-    pub fn new(app: &App, host: Host, actor: Actor, origin: String) -> Self {
+    pub fn new(app: &App, host: Host, actor: impl Into<Arc<Actor>>, origin: String) -> Self {
         let database = app.database.clone();
-        let actor = Arc::new(actor);
+        let actor = actor.into();
         let db = match &host {
             Host::Platform => None,
             Host::Tenant(tenant) => Some(TenantDb::new(database.clone(), tenant.clone(), actor.clone())),
@@ -61,12 +74,19 @@ impl RequestCtx {
             database,
             host,
             actor,
+            asker: Asker::default(),
             origin,
             radius,
             reader,
             loader,
             platform_loader,
         }
+    }
+
+    /// Says how its actor asks.
+    #[must_use]
+    pub fn asked_by(self, asker: Asker) -> Self {
+        Self { asker, ..self }
     }
 
     pub fn tenant(&self) -> Option<&Tenant> {

@@ -31,6 +31,7 @@ pub struct Query(
     node::NodeQuery,
     identity::IdentityQuery,
     identity::StaffQuery,
+    identity::SessionQuery,
     tenants::TenantsQuery,
     branding::BrandingQuery,
     plans::PlansQuery,
@@ -44,8 +45,9 @@ pub struct Query(
 
 #[derive(MergedObject, Default)]
 pub struct Mutation(
-    identity::IdentityMutation,
     identity::StaffMutation,
+    identity::SessionMutation,
+    identity::PasswordMutation,
     tenants::TenantsMutation,
     branding::BrandingMutation,
     plans::PlansMutation,

@@ -1,9 +1,11 @@
+use std::net::SocketAddr;
+
 use async_graphql::http::GraphiQLSource;
 use async_graphql::{Request, Response as GqlResponse, ServerError, Value};
 use axum::Extension;
 use axum::body::Bytes;
-use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
+use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use serde_json::json;
@@ -12,12 +14,14 @@ use trunkline_domain::{Actor, Error};
 
 use super::{REQUEST_ID, auth, host};
 use crate::app::App;
-use crate::graphql::ctx::{Host, RequestCtx};
+use crate::cookies::Cookies;
+use crate::graphql::ctx::{Asker, Host, RequestCtx};
 
 /// `POST /graphql`. 200 for whatever was executed, 400 for what is not GraphQL, 401 for a bad or foreign token.
 pub async fn execute(
     State(app): State<App>,
     Extension(asked): Extension<Host>,
+    peer: Option<Extension<ConnectInfo<SocketAddr>>>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
@@ -25,12 +29,14 @@ pub async fn execute(
         Ok(body) => body,
         Err(rejection) => return answer(rejection.status(), "BAD_ARGUMENT", "The request body could not be read."),
     };
-    let actor = match auth::authenticate(&app, &asked, &headers).await {
-        Ok(actor) => actor,
+    let origin = host::origin(&headers);
+    let cookies = Cookies::read(&headers, &origin, app.config.production);
+    let who = match auth::authenticate(&app, &asked, &headers, &cookies).await {
+        Ok(who) => who,
         Err(e) => return failure(&e),
     };
     if let Host::Tenant(tenant) = &asked
-        && !matches!(actor, Actor::Anonymous)
+        && !matches!(*who.actor, Actor::Anonymous)
         && matches!(tenant.status(), TenantStatus::Suspended | TenantStatus::Archived)
     {
         return failure(&Error::TenantSuspended);
@@ -42,7 +48,12 @@ pub async fn execute(
             "The request body must be a JSON object with a `query`.",
         );
     };
-    let ctx = RequestCtx::new(&app, asked, actor, host::origin(&headers));
+    let asker = Asker {
+        session: who.session,
+        client: auth::client(peer.map(|Extension(ConnectInfo(peer))| peer.ip()), &headers),
+        cookies,
+    };
+    let ctx = RequestCtx::new(&app, asked, who.actor, origin).asked_by(asker);
     let mut response = app.schema.execute(request.data(ctx)).await;
     let id = headers.get(REQUEST_ID).and_then(|v| v.to_str().ok()).unwrap_or_default();
     response.errors.iter_mut().for_each(|e| finish(e, id));
@@ -79,7 +90,11 @@ fn text(value: &Value) -> Option<&str> {
 
 fn json_response(response: &GqlResponse) -> Response {
     match serde_json::to_vec(response) {
-        Ok(body) => ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response(),
+        Ok(body) => {
+            let mut answer = ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response();
+            answer.headers_mut().extend(response.http_headers.clone());
+            answer
+        }
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }

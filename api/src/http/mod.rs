@@ -3,6 +3,7 @@
 mod auth;
 mod graphql;
 mod host;
+mod jwks;
 mod ops;
 mod test_clock;
 
@@ -37,6 +38,7 @@ pub fn router(app: App) -> Router {
             .route("/test/jobs/drain", post(test_clock::drain));
     }
     let on_a_host = routes
+        .route("/.well-known/jwks.json", get(jwks::serve))
         .fallback(not_found)
         .layer(middleware::from_fn_with_state(app.clone(), host::resolve));
     let layers = ServiceBuilder::new()
@@ -80,7 +82,9 @@ async fn secure(mut response: axum::response::Response) -> axum::response::Respo
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
     response
 }
 

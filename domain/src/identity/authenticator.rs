@@ -4,19 +4,24 @@ use std::time::Duration;
 
 use moka::future::Cache;
 use sea_orm::FromQueryResult;
-use tokio::sync::Semaphore;
-use uuid::Uuid;
+use tokio::sync::{Mutex, Semaphore};
 
-use super::keys::Keyring;
+use super::keys::{Keyring, PublicKey};
+use super::principal::Principal;
+use super::sessions::Carried;
+use super::side::Side;
 use super::token::{self, Claims, Kind};
 use crate::kernel::actor::{Actor, Permissions};
 use crate::kernel::db::{Database, Tenant, TenantDb};
 use crate::kernel::error::{Error, Result};
-use crate::kernel::ids::{AccountId, DirectorId, StaffId, SubscriberId};
+use crate::kernel::ids::{AccountId, DirectorId, StaffId, SubscriberId, UserSessionId};
 
-/// For how long a change of somebody's rights made elsewhere may go unnoticed.
+/// For how long a session that was ended elsewhere, or a change of somebody's rights made elsewhere, may go unnoticed. In the
+/// process that makes the change it is noticed at once.
 const MEMORY: Duration = Duration::from_secs(5);
 const REMEMBERED: u64 = 50_000;
+/// Attempts to sign in under one name go one after the other within a process; names share so many queues.
+const QUEUES: usize = 64;
 
 /// Knows credentials: signs people in and tells from a token who asks. One for the process; cheap to clone.
 #[derive(Clone)]
@@ -27,73 +32,120 @@ pub(super) struct Inner {
     pub keys: Keyring,
     /// Passwords checked at once: each takes a processor and 19 MiB.
     pub hashing: Semaphore,
-    actors: Cache<Principal, Option<Arc<Actor>>>,
+    pub queues: Vec<Mutex<()>>,
+    actors: Cache<SignIn, Option<Arc<Actor>>>,
 }
 
+/// Who is remembered: somebody in one session on one host (0: the platform's).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Principal {
-    Account(AccountId),
-    Staff(i32, StaffId),
-    Subscriber(i32, SubscriberId),
+struct SignIn {
+    host: i32,
+    principal: Principal,
+    session: UserSessionId,
+}
+
+/// Who asks, and in which session.
+#[derive(Clone, Debug)]
+pub struct SignedIn {
+    pub actor: Arc<Actor>,
+    pub session: UserSessionId,
+}
+
+fn number(host: Option<&Tenant>) -> i32 {
+    host.map_or(0, Tenant::number)
 }
 
 impl Authenticator {
     pub fn new(database: Database) -> Self {
         let processors = available_parallelism().map_or(2, usize::from);
+        let actors = Cache::builder()
+            .max_capacity(REMEMBERED)
+            .time_to_live(MEMORY)
+            .support_invalidation_closures();
         Self(Arc::new(Inner {
             keys: Keyring::new(database.clone()),
             hashing: Semaphore::new(processors),
-            actors: Cache::builder().max_capacity(REMEMBERED).time_to_live(MEMORY).build(),
+            queues: (0..QUEUES).map(|_| Mutex::new(())).collect(),
+            actors: actors.build(),
             database,
         }))
     }
 
     /// Who shows this token on this host (none: the platform's). A token of another host, an expired or forged one, an
-    /// unknown key, a disabled account, an account whose kind has changed: all are Unauthenticated.
-    pub async fn authenticate(&self, host: Option<&Tenant>, token: &str) -> Result<Actor> {
+    /// unknown key, an ended session, a disabled account, an account whose kind has changed: all are Unauthenticated.
+    pub async fn authenticate(&self, host: Option<&Tenant>, token: &str) -> Result<SignedIn> {
         let inner = &self.0;
         let kid = token::kid(token)?;
         let key = inner.keys.verifying(&kid).await?.ok_or(Error::Unauthenticated)?;
         let issuer = &inner.database.installation().id;
         let now = inner.database.clock().now();
         let claims = token::verify(token, &key, issuer, &token::audience(host), now)?;
-        let actor = self.actor(host, &claims).await?;
-        if actor.kind() == kind_name(claims.kind) {
-            Ok((*actor).clone())
-        } else {
-            Err(Error::Unauthenticated)
+        let principal = principal(&claims);
+        let actor = self.actor(host, principal, claims.sid).await?;
+        if actor.kind() != kind_name(claims.kind) {
+            return Err(Error::Unauthenticated);
         }
+        Ok(SignedIn {
+            actor,
+            session: claims.sid,
+        })
+    }
+
+    /// The keys that our tokens can be verified with.
+    pub async fn public_keys(&self) -> Result<Vec<PublicKey>> {
+        self.0.keys.public().await
     }
 
     /// Forgets what it remembers of one ISP's staff member, whose rights have changed.
     pub async fn forget_staff(&self, tenant: &Tenant, id: StaffId) {
-        self.0.actors.invalidate(&Principal::Staff(tenant.number(), id)).await;
+        self.forget_principal(Some(tenant), Principal::Staff(id));
     }
 
-    async fn actor(&self, host: Option<&Tenant>, claims: &Claims) -> Result<Arc<Actor>> {
+    /// Forgets what it remembers of somebody whose rights have changed, or whose sessions were ended.
+    pub fn forget_principal(&self, host: Option<&Tenant>, principal: Principal) {
+        let host = number(host);
+        self.forget(move |known| known.host == host && known.principal == principal);
+    }
+
+    /// Forgets a session that was ended.
+    pub fn forget_session(&self, host: Option<&Tenant>, session: UserSessionId) {
+        let host = number(host);
+        self.forget(move |known| known.host == host && known.session == session);
+    }
+
+    fn forget(&self, which: impl Fn(&SignIn) -> bool + Send + Sync + 'static) {
+        let forgotten = self.0.actors.invalidate_entries_if(move |known, _| which(known));
+        if let Err(e) = forgotten {
+            tracing::error!(error = %e, "what is remembered of somebody goes by itself in some seconds");
+        }
+    }
+
+    /// Somebody in a session that is not over.
+    pub(super) async fn actor(&self, host: Option<&Tenant>, principal: Principal, session: UserSessionId) -> Result<Arc<Actor>> {
         let database = self.0.database.clone();
-        let found = match (claims.kind, host) {
-            (Kind::PlatformStaff | Kind::Director, None) => {
-                let id = AccountId(claims.sub);
-                let load = async move { account(&database, id).await };
-                self.0.actors.try_get_with(Principal::Account(id), load).await
-            }
-            (Kind::TenantStaff, Some(tenant)) => {
-                let id = StaffId(claims.sub);
-                let load = staff(database, tenant.clone(), id);
-                self.0.actors.try_get_with(Principal::Staff(tenant.number(), id), load).await
-            }
-            (Kind::Subscriber, Some(tenant)) => {
-                let id = SubscriberId(claims.sub);
-                let load = subscriber(database, tenant.clone(), id);
-                self.0
-                    .actors
-                    .try_get_with(Principal::Subscriber(tenant.number(), id), load)
-                    .await
+        let known = SignIn {
+            host: number(host),
+            principal,
+            session,
+        };
+        let actors = &self.0.actors;
+        let found = match (principal, host.cloned()) {
+            (Principal::Account(id), None) => actors.try_get_with(known, account(database, id, session)).await,
+            (Principal::Staff(id), Some(tenant)) => actors.try_get_with(known, staff(database, tenant, id, session)).await,
+            (Principal::Subscriber(id), Some(tenant)) => {
+                actors.try_get_with(known, subscriber(database, tenant, id, session)).await
             }
             _ => return Err(Error::Unauthenticated),
         };
         found?.ok_or(Error::Unauthenticated)
+    }
+}
+
+fn principal(claims: &Claims) -> Principal {
+    match claims.kind {
+        Kind::PlatformStaff | Kind::Director => Principal::Account(AccountId(claims.sub)),
+        Kind::TenantStaff => Principal::Staff(StaffId(claims.sub)),
+        Kind::Subscriber => Principal::Subscriber(SubscriberId(claims.sub)),
     }
 }
 
@@ -106,9 +158,36 @@ fn kind_name(kind: Kind) -> &'static str {
     }
 }
 
-/// Reads of identity itself, before there is an actor.
-pub(super) fn inside(database: &Database, tenant: &Tenant) -> TenantDb {
-    TenantDb::new(database.clone(), tenant.clone(), Arc::new(Actor::System))
+impl Inner {
+    /// Signs an access token for somebody whose credentials were right.
+    pub async fn issue(&self, host: Option<&Tenant>, kind: Kind, carried: &Carried) -> Result<(String, Claims)> {
+        let (kid, key) = self.keys.signing().await?;
+        let issuer = &self.database.installation().id;
+        let (sub, sid, now) = (carried.principal.id(), carried.token.session, self.database.clock().now());
+        let claims = Claims::new(issuer, token::audience(host), kind, sub, sid, now).until(carried.expires_at);
+        Ok((token::sign(&claims, &kid, &key)?, claims))
+    }
+
+    /// One transaction on the tables of whoever signs in on this host.
+    pub async fn write<T>(
+        &self,
+        host: Option<&Tenant>,
+        actor: Arc<Actor>,
+        work: impl AsyncFn(Side<'_>) -> Result<T>,
+    ) -> Result<T> {
+        match host {
+            Some(tenant) => {
+                let db = TenantDb::new(self.database.clone(), tenant.clone(), actor);
+                db.write(async move |tx| work(Side::Tenant(tx)).await).await
+            }
+            None => {
+                let tx = self.database.begin_platform(actor).await?;
+                let out = work(Side::Platform(&tx)).await?;
+                tx.commit().await?;
+                Ok(out)
+            }
+        }
+    }
 }
 
 #[derive(FromQueryResult)]
@@ -155,28 +234,37 @@ impl StaffRow {
     }
 }
 
-async fn account(database: &Database, id: AccountId) -> Result<Option<Arc<Actor>>> {
+async fn account(database: Database, id: AccountId, session: UserSessionId) -> Result<Option<Arc<Actor>>> {
     let row: Option<AccountRow> = database
         .begin_platform(Arc::new(Actor::System))
         .await?
         .sql(
-            "SELECT id, kind, director_id, name, email, password_hash FROM platform.account
-             WHERE id = $1 AND disabled_at IS NULL",
+            "SELECT a.id, a.kind, a.director_id, a.name, a.email, a.password_hash
+             FROM platform.session i JOIN platform.account a ON a.id = i.principal_id
+             WHERE i.id = $2 AND a.id = $1 AND i.ended_at IS NULL AND a.disabled_at IS NULL",
         )
         .bind(id)
+        .bind(session)
         .optional()
         .await?;
     row.map(|row| row.actor().map(Arc::new)).transpose()
 }
 
-async fn staff(database: Database, tenant: Tenant, id: StaffId) -> Result<Option<Arc<Actor>>> {
+/// Reads of identity itself, before there is an actor.
+pub(super) fn inside(database: &Database, tenant: &Tenant) -> TenantDb {
+    TenantDb::new(database.clone(), tenant.clone(), Arc::new(Actor::System))
+}
+
+async fn staff(database: Database, tenant: Tenant, id: StaffId, session: UserSessionId) -> Result<Option<Arc<Actor>>> {
     let row: Option<StaffRow> = inside(&database, &tenant)
         .read(async move |tx| {
             tx.sql(
                 "SELECT s.id, s.name, s.email, s.password_hash, r.permissions
-                 FROM staff s JOIN role r ON r.code = s.role_code WHERE s.id = $1 AND s.disabled_at IS NULL",
+                 FROM session i JOIN staff s ON s.id = i.principal_id JOIN role r ON r.code = s.role_code
+                 WHERE i.id = $2 AND i.principal_kind = 'STAFF' AND s.id = $1 AND i.ended_at IS NULL AND s.disabled_at IS NULL",
             )
             .bind(id)
+            .bind(session)
             .optional()
             .await
         })
@@ -184,24 +272,19 @@ async fn staff(database: Database, tenant: Tenant, id: StaffId) -> Result<Option
     Ok(row.map(|row| Arc::new(row.actor())))
 }
 
-async fn subscriber(database: Database, tenant: Tenant, id: SubscriberId) -> Result<Option<Arc<Actor>>> {
+async fn subscriber(database: Database, tenant: Tenant, id: SubscriberId, session: UserSessionId) -> Result<Option<Arc<Actor>>> {
     let name: Option<String> = inside(&database, &tenant)
         .read(async move |tx| {
-            tx.sql("SELECT name FROM subscriber WHERE id = $1 AND portal_password_hash IS NOT NULL")
-                .bind(id)
-                .scalar()
-                .await
+            tx.sql(
+                "SELECT s.name FROM session i JOIN subscriber s ON s.id = i.principal_id
+                 WHERE i.id = $2 AND i.principal_kind = 'SUBSCRIBER' AND s.id = $1 AND i.ended_at IS NULL
+                     AND s.portal_password_hash IS NOT NULL",
+            )
+            .bind(id)
+            .bind(session)
+            .scalar()
+            .await
         })
         .await?;
     Ok(name.map(|name| Arc::new(Actor::Subscriber { id, name })))
-}
-
-/// Signs a token for somebody whose credentials were right.
-impl Inner {
-    pub async fn issue(&self, host: Option<&Tenant>, kind: Kind, sub: Uuid) -> Result<(String, Claims)> {
-        let (kid, key) = self.keys.signing().await?;
-        let issuer = &self.database.installation().id;
-        let claims = Claims::new(issuer, token::audience(host), kind, sub, self.database.clock().now());
-        Ok((token::sign(&claims, &kid, &key)?, claims))
-    }
 }

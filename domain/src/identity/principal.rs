@@ -42,4 +42,14 @@ impl Principal {
             Self::Subscriber(_) => "SUBSCRIBER",
         }
     }
+
+    /// The reverse of [`Self::kind`] and [`Self::id`].
+    pub(super) fn from_row(kind: &str, id: Uuid) -> Option<Self> {
+        match kind {
+            "ACCOUNT" => Some(Self::Account(AccountId(id))),
+            "STAFF" => Some(Self::Staff(StaffId(id))),
+            "SUBSCRIBER" => Some(Self::Subscriber(SubscriberId(id))),
+            _ => None,
+        }
+    }
 }

@@ -2,7 +2,9 @@ use serde::Serialize;
 
 use super::authority::Authority;
 use super::events::{StaffDisabled, StaffEnabled, StaffUpdated};
+use super::principal::Principal;
 use super::roles::{OWNER, Role, role_find};
+use super::sessions::{EndReason, end_all};
 use super::staff::{Staff, select_staff};
 use crate::kernel::actor::Permission;
 use crate::kernel::check::Checks;
@@ -62,6 +64,7 @@ pub async fn staff_disable(tx: &TenantTx, id: StaffId) -> Result<Staff> {
         .bind(tx.now())
         .run()
         .await?;
+    end_all(tx.into(), Principal::Staff(id), None, EndReason::Disabled).await?;
     tx.audit("staffDisable", id.0, serde_json::json!({})).await?;
     tx.emit(&StaffDisabled { staff_id: id }).await?;
     read(tx, id).await

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::kernel::db::Tenant;
 use crate::kernel::error::{Error, Result};
+use crate::kernel::ids::UserSessionId;
 
 /// How long an access token is good.
 pub const LIFETIME: TimeDelta = TimeDelta::minutes(15);
@@ -32,6 +33,8 @@ pub(super) struct Claims {
     pub aud: String,
     pub sub: Uuid,
     pub kind: Kind,
+    /// The session; when it is over, so is the token.
+    pub sid: UserSessionId,
     pub iat: i64,
     pub exp: i64,
     pub jti: Uuid,
@@ -43,16 +46,23 @@ pub(super) fn audience(host: Option<&Tenant>) -> String {
 }
 
 impl Claims {
-    pub fn new(iss: &str, aud: String, kind: Kind, sub: Uuid, now: DateTime<Utc>) -> Self {
+    pub fn new(iss: &str, aud: String, kind: Kind, sub: Uuid, sid: UserSessionId, now: DateTime<Utc>) -> Self {
         Self {
             iss: iss.to_owned(),
             aud,
             sub,
             kind,
+            sid,
             iat: now.timestamp(),
             exp: (now + LIFETIME).timestamp(),
             jti: Uuid::now_v7(),
         }
+    }
+
+    /// No token outlasts its session.
+    pub fn until(mut self, session_ends: DateTime<Utc>) -> Self {
+        self.exp = self.exp.min(session_ends.timestamp());
+        self
     }
 }
 

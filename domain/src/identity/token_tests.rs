@@ -17,7 +17,14 @@ fn now() -> DateTime<Utc> {
 }
 
 fn token() -> String {
-    let claims = Claims::new("inst", "platform".into(), Kind::Director, Uuid::nil(), now());
+    let claims = Claims::new(
+        "inst",
+        "platform".into(),
+        Kind::Director,
+        Uuid::nil(),
+        UserSessionId(Uuid::nil()),
+        now(),
+    );
     sign(&claims, "k1", &keys(1).0).unwrap()
 }
 
@@ -59,7 +66,14 @@ fn tampered_tokens_are_refused() {
 
 #[test]
 fn no_other_algorithm_is_considered() {
-    let claims = Claims::new("inst", "platform".into(), Kind::PlatformStaff, Uuid::nil(), now());
+    let claims = Claims::new(
+        "inst",
+        "platform".into(),
+        Kind::PlatformStaff,
+        Uuid::nil(),
+        UserSessionId(Uuid::nil()),
+        now(),
+    );
     let public = SigningKey::from_bytes(&[1; 32]).verifying_key();
     // The classic confusion: HMAC with the public key as its secret.
     let mut header = Header::new(Algorithm::HS256);

@@ -14,11 +14,12 @@ use trunkline_api::app::App;
 use trunkline_api::config::Config;
 use trunkline_api::http::router;
 use trunkline_domain::DAILY_JOBS;
-use trunkline_domain::identity::Credentials;
+use trunkline_domain::identity::{Client, Credentials};
 use trunkline_domain::jobs::{Drained, schedule_daily};
 use trunkline_domain::kernel::Clock;
+use trunkline_domain::kernel::db::Tenant;
 
-use super::database::{PASSWORD, TestDb, connect, settings};
+use super::database::{PASSWORD, TestDb, connect, execute, settings};
 
 /// When every test begins: a Wednesday, 10:00 in Kolkata, 07:30 in Nairobi, the first day of an Indian fiscal year.
 pub const START: &str = "2026-04-01T04:30:00Z";
@@ -103,10 +104,8 @@ impl TestApp {
     }
 
     async fn token(&self, host: &str, who: &Who) -> Option<String> {
-        let credentials = |login: &str| Credentials {
-            login: login.to_owned(),
-            password: PASSWORD.to_owned(),
-        };
+        let credentials = |login: &str| Credentials::new(login, PASSWORD);
+        let client = Client::default();
         match who {
             Who::Nobody => return None,
             Who::Token(token) => return Some(token.clone()),
@@ -122,19 +121,23 @@ impl TestApp {
             "platform" => None,
             slug => Some(self.app.directory.by_slug(slug).await.unwrap().expect("an ISP")),
         };
+        // What a test has tried wrongly does not keep its callers out.
+        let mut admin = self.db.admin().await;
+        let schema = tenant.as_ref().map_or("platform", Tenant::role);
+        execute(&mut admin, format!("DELETE FROM {schema}.sign_in_failure")).await;
         let session = match who {
             Who::Nobody | Who::Token(_) => unreachable!("answered above"),
             Who::Login(email) => {
                 self.app
                     .authenticator
-                    .session_create(tenant.as_ref(), credentials(email))
+                    .session_create(tenant.as_ref(), credentials(email), &client)
                     .await
             }
             Who::Subscriber(number) => {
                 let tenant = tenant.expect("subscribers sign in on their ISP's host");
                 self.app
                     .authenticator
-                    .subscriber_session_create(&tenant, credentials(number))
+                    .subscriber_session_create(&tenant, credentials(number), &client)
                     .await
             }
         };
@@ -222,7 +225,12 @@ impl<'a> Ask<'a> {
 
     pub async fn gql(&self, query: &str, variables: Value) -> Answer {
         let body = json!({ "query": query, "variables": variables });
-        self.post(serde_json::to_vec(&body).unwrap()).await
+        let answer = self.post(serde_json::to_vec(&body).unwrap()).await;
+        if query.contains("sessionEnd") {
+            // Whoever signs out signs in again for the next request.
+            self.app.tokens.lock().await.remove(&(self.host.clone(), self.who.clone()));
+        }
+        answer
     }
 
     /// A mutation with `input`; `selection` of its payload besides `userErrors`.

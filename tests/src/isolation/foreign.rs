@@ -147,11 +147,20 @@ async fn a_subscriber_reaches_no_neighbour() {
     let world = World::fill(&app, "asha").await;
     let schema = Schema::served();
     let mut admin = app.db.admin().await;
-    let before = fingerprint(&mut admin, &world.tenant).await;
+    let mut rows = async || {
+        let mut rows = fingerprint(&mut admin, &world.tenant).await;
+        // Wrong passwords of one's own are counted.
+        rows.retain(|(table, _)| !table.ends_with(".sign_in_failure"));
+        rows
+    };
     let me = app.on("asha").as_subscriber(&world.first.account_number);
+    me.token().await;
+    let before = rows().await;
     let neighbour = "Canary.of.asha-2";
     let mut tried = 0;
-    for root in schema.roots() {
+    // Signing out, and asking for a link when a password is forgotten, are everybody's to do, and leave their traces.
+    let everybodys = ["sessionEnd", "passwordResetRequest"];
+    for root in schema.roots().into_iter().filter(|r| !everybodys.contains(&r.name())) {
         // The world's ids of subscribers, services, invoices and payments are the second subscriber's.
         let mut places = schema.id_positions(&root);
         if places.is_empty() {
@@ -196,11 +205,7 @@ async fn a_subscriber_reaches_no_neighbour() {
     assert!(tried > 30);
     let own = me.gql("{ viewer { id } }", json!({})).await;
     assert!(own.text.contains(&world.first.subscriber), "{}", own.text);
-    assert_eq!(
-        fingerprint(&mut admin, &world.tenant).await,
-        before,
-        "a subscriber has changed the ISP's rows"
-    );
+    assert_eq!(rows().await, before, "a subscriber has changed the ISP's rows");
     app.jobs_may_remain();
 }
 

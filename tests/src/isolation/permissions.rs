@@ -12,7 +12,7 @@ use trunkline_domain::kernel::ids::StaffId;
 use trunkline_domain::tenants::template::Template;
 
 use super::inputs::Inputs;
-use super::matrix::outcome;
+use super::matrix::{outcome, reopen};
 use super::schema::{RootField, Schema};
 use super::world::World;
 use crate::harness::{Ask, TestApp, execute, id};
@@ -157,6 +157,7 @@ async fn fields_need_what_is_declared_and_no_more() {
                 }
             }
         }
+        reopen(&app, &world, &root).await;
     }
     wrong.extend(declared.keys().map(|gone| format!("{gone}: is declared and not served")));
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

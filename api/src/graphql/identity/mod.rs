@@ -1,12 +1,15 @@
-mod mutation;
+mod password;
 mod query;
 mod role_types;
+mod session;
+mod session_types;
 mod staff;
 mod staff_types;
 mod types;
 
-pub use mutation::IdentityMutation;
+pub use password::PasswordMutation;
 pub use query::IdentityQuery;
+pub use session::{SessionMutation, SessionQuery};
 pub use staff::{StaffMutation, StaffQuery, find_staff};
 pub use staff_types::Staff;
 pub use types::*;

@@ -1,11 +1,11 @@
-use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
-use trunkline_domain::identity::{self, Credentials};
+use async_graphql::{Context, Enum, ID, Object, SimpleObject};
+use trunkline_domain::identity;
 use trunkline_domain::kernel::actor::Actor;
 use trunkline_domain::kernel::db::Tenant;
 
 use crate::graphql::ctx::CtxExt;
 use crate::graphql::ids;
-use crate::graphql::scalars::{CurrencyCode, DateTime};
+use crate::graphql::scalars::CurrencyCode;
 
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 pub enum ViewerKind {
@@ -91,80 +91,3 @@ impl From<&Tenant> for TenantProfile {
         }
     }
 }
-
-#[derive(InputObject)]
-pub struct SessionCreateInput {
-    email: String,
-    password: String,
-}
-
-impl From<SessionCreateInput> for Credentials {
-    fn from(input: SessionCreateInput) -> Self {
-        Self {
-            login: input.email,
-            password: input.password,
-        }
-    }
-}
-
-/// The portal's own password, never the network one.
-#[derive(InputObject)]
-pub struct SubscriberSessionCreateInput {
-    /// Account number.
-    login: String,
-    password: String,
-}
-
-impl From<SubscriberSessionCreateInput> for Credentials {
-    fn from(input: SubscriberSessionCreateInput) -> Self {
-        Self {
-            login: input.login,
-            password: input.password,
-        }
-    }
-}
-
-#[derive(SimpleObject)]
-pub struct Session {
-    /// Send it as `Authorization: Bearer <accessToken>`, to this host only.
-    access_token: Option<String>,
-    /// When the access token ends.
-    expires_at: DateTime,
-    viewer: Viewer,
-}
-
-impl Session {
-    /// None for a session of nobody in particular, which there is not.
-    pub fn of(session: identity::Session) -> Option<Self> {
-        Some(Self {
-            access_token: Some(session.access_token),
-            expires_at: DateTime(session.expires_at),
-            viewer: Viewer::of(session.viewer)?,
-        })
-    }
-}
-
-/// Declares a payload with a session.
-macro_rules! session_payload {
-    ($name:ident) => {
-        #[derive(SimpleObject)]
-        pub struct $name {
-            pub session: Option<Session>,
-            /// Business refusals; empty when it was done.
-            pub user_errors: Vec<crate::graphql::error::UserError>,
-        }
-
-        impl $name {
-            pub fn of(result: trunkline_domain::Result<identity::Session>) -> crate::graphql::error::ApiResult<Self> {
-                let (session, user_errors) = crate::graphql::error::settle(result)?;
-                Ok(Self {
-                    session: session.and_then(Session::of),
-                    user_errors,
-                })
-            }
-        }
-    };
-}
-
-session_payload!(SessionCreatePayload);
-session_payload!(SubscriberSessionCreatePayload);

@@ -48,12 +48,17 @@ impl SubscribersMutation {
     ) -> ApiResult<SubscriberPasswordSetPayload> {
         let result = match ids::input(&input.subscriber_id, "subscriberId") {
             Ok(id) => {
-                ctx.rq()
+                let rq = ctx.rq();
+                let current = rq.asker.session;
+                let set = rq
                     .write(async move |tx| {
-                        identity::subscriber_password_set(tx, id, &input.password).await?;
+                        identity::subscriber_password_set(tx, id, &input.password, current).await?;
                         subscribers::get(tx, id).await
                     })
-                    .await
+                    .await;
+                let whose = identity::Principal::Subscriber(id);
+                rq.app.authenticator.forget_principal(rq.tenant(), whose);
+                set
             }
             Err(e) => Err(e),
         };

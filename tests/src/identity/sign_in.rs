@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
-use trunkline_domain::identity::{self, Authenticator, Credentials};
+use trunkline_domain::identity::{self, Authenticator, Client, Credentials};
 use trunkline_domain::kernel::Error;
 
 use crate::harness::{Answer, Ask, PASSWORD, TestApp, Who, execute};
@@ -144,14 +144,12 @@ async fn keys_are_made_once_sealed_and_retired() {
     let mut admin = app.db.admin().await;
     execute(&mut admin, "DELETE FROM platform.signing_key".into()).await;
     let fresh = || Authenticator::new(app.app.database.clone());
-    let credentials = || Credentials {
-        login: "admin@platform.example".into(),
-        password: PASSWORD.into(),
-    };
+    let credentials = || Credentials::new("admin@platform.example", PASSWORD);
+    let client = Client::default();
     let (one, two) = (fresh(), fresh());
     let (a, b) = tokio::join!(
-        one.session_create(None, credentials()),
-        two.session_create(None, credentials())
+        one.session_create(None, credentials(), &client),
+        two.session_create(None, credentials(), &client)
     );
     let (a, b) = (a.unwrap().access_token, b.unwrap().access_token);
     let keys: Vec<(Vec<u8>, Vec<u8>)> = sqlx::query_as("SELECT sealed, public_key FROM platform.signing_key")
@@ -169,7 +167,7 @@ async fn keys_are_made_once_sealed_and_retired() {
     execute(&mut admin, "UPDATE platform.signing_key SET retired_at = now()".into()).await;
     let after = fresh();
     assert!(matches!(after.authenticate(None, &a).await, Err(Error::Unauthenticated)));
-    let renewed = after.session_create(None, credentials()).await.unwrap().access_token;
+    let renewed = after.session_create(None, credentials(), &client).await.unwrap().access_token;
     fresh().authenticate(None, &renewed).await.unwrap();
 }
 
