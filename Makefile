@@ -35,4 +35,4 @@ bench:
 	@$(TARGET)/release/trunkline bench
 
 soak: setup
-	TRUNKLINE_SOAK=1 TRUNKLINE_STORM_REQUESTS=200000 $(CARGO) test --locked -p trunkline-tests --test suite -- --nocapture storm kill soak $(ARGS)
+	TRUNKLINE_SOAK=1 TRUNKLINE_STORM_REQUESTS=200000 $(CARGO) test --locked -p trunkline-tests --test suite -- --nocapture storm kill soak fuzz $(ARGS)

@@ -11,6 +11,8 @@ use trunkline_domain::tenants::Directory;
 use crate::adapters::dns::Dns;
 use crate::config::Config;
 use crate::graphql::{self, ApiSchema};
+use crate::http::Documents;
+use crate::limits::Limits;
 
 /// What every request and job stands on. Cheap to clone.
 #[derive(Clone)]
@@ -24,6 +26,8 @@ pub struct Parts {
     pub dns: Dns,
     pub schema: ApiSchema,
     pub worker: Worker,
+    pub limits: Limits,
+    pub documents: Documents,
 }
 
 impl std::ops::Deref for App {
@@ -47,6 +51,8 @@ impl App {
         let dns = Dns::new(config.dns_server);
         let worker = Worker::new(database.clone(), Arc::new(trunkline_domain::registry()));
         Ok(Self(Arc::new(Parts {
+            limits: Limits::new(config.api_rate),
+            documents: Documents::default(),
             config,
             database,
             directory,

@@ -2,10 +2,12 @@
 //! wrong key stops the start.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize, Serializer};
 
 /// A value that is never printed.
@@ -58,8 +60,10 @@ pub struct Config {
     pub admin_password: Option<Secret>,
     /// Database connections per cell and process.
     pub database_connections: u32,
-    /// `off`: the limiter is not built yet.
+    /// What one credential may ask for in a second: `cost units/requests`, such as `50000/200`, or `off`.
     pub api_rate: ApiRate,
+    /// Our own proxies, addresses and networks with commas between: their `X-Forwarded-For` is believed, nobody else's.
+    pub trusted_proxies: Proxies,
     /// What routers are told to send RADIUS packets to.
     pub radius_address: String,
     pub radius_auth_port: u16,
@@ -77,11 +81,70 @@ pub struct Config {
     pub database_listen_url: Option<Secret>,
 }
 
-/// Requests and cost units that one credential may spend a second.
+/// Cost units and requests that one credential may spend a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(try_from = "String", into = "String")]
 pub enum ApiRate {
     Off,
+    PerSecond { cost: NonZeroU32, requests: NonZeroU32 },
+}
+
+impl TryFrom<String> for ApiRate {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        if text == "off" {
+            return Ok(Self::Off);
+        }
+        let (cost, requests) = text.split_once('/').unwrap_or_default();
+        match (cost.trim().parse(), requests.trim().parse()) {
+            (Ok(cost), Ok(requests)) => Ok(Self::PerSecond { cost, requests }),
+            _ => Err(format!(
+                "api_rate: cost units and requests a second, such as 50000/200, or off; not {text:?}"
+            )),
+        }
+    }
+}
+
+impl From<ApiRate> for String {
+    fn from(rate: ApiRate) -> Self {
+        match rate {
+            ApiRate::Off => "off".into(),
+            ApiRate::PerSecond { cost, requests } => format!("{cost}/{requests}"),
+        }
+    }
+}
+
+/// Networks whose word is believed.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Proxies(Vec<IpNet>);
+
+impl Proxies {
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|net| net.contains(&address))
+    }
+}
+
+impl TryFrom<String> for Proxies {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let one = |part: &str| {
+            let alone = part.parse::<IpAddr>().map(IpNet::from);
+            let net = alone.or_else(|_| part.parse());
+            net.map_err(|_| format!("trusted_proxies: {part:?} is no address and no network"))
+        };
+        let parts = text.split(',').map(str::trim).filter(|p| !p.is_empty());
+        parts.map(one).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl From<Proxies> for String {
+    fn from(proxies: Proxies) -> Self {
+        let all: Vec<String> = proxies.0.iter().map(IpNet::to_string).collect();
+        all.join(",")
+    }
 }
 
 const DEFAULTS: &str = r#"
@@ -90,7 +153,8 @@ base_domain = "localhost"
 production = false
 test_clock = false
 database_connections = 8
-api_rate = "off"
+api_rate = "50000/200"
+trusted_proxies = ""
 radius_address = "127.0.0.1"
 radius_auth_port = 1812
 radius_acct_port = 1813
@@ -188,12 +252,16 @@ mod tests {
             ("TRUNKLINE_LISTEN", "127.0.0.1:0"),
             ("TRUNKLINE_ADMIN_EMAIL", "a@b.c"),
             ("TRUNKLINE_ADMIN_PASSWORD", "1234567890"),
-            ("TRUNKLINE_API_RATE", "off"),
+            ("TRUNKLINE_API_RATE", "100/20"),
+            ("TRUNKLINE_TRUSTED_PROXIES", "10.0.0.0/8, ::1"),
             ("DATABASE_URL", "postgres://u:secret@h/d"),
             ("HOME", "/"),
         ])
         .unwrap();
         assert!(config.test_clock);
+        let [cost, requests] = [100, 20].map(|n| NonZeroU32::new(n).unwrap());
+        assert_eq!(config.api_rate, ApiRate::PerSecond { cost, requests });
+        assert!(config.trusted_proxies.contains("10.9.9.9".parse().unwrap()));
         assert_eq!(config.admin_password.as_ref().unwrap().reveal(), "1234567890");
         let shown = config.masked().unwrap();
         assert!(
@@ -212,6 +280,10 @@ mod tests {
             ("TRUNKLINE_SECRET_KEY", "short", "secret_key"),
             ("TRUNKLINE_ADMIN_EMAIL", "a@b.c", "admin_password"),
             ("TRUNKLINE_PRODUCTION", "true", "secret_key"),
+            ("TRUNKLINE_API_RATE", "many", "api_rate"),
+            ("TRUNKLINE_API_RATE", "0/200", "api_rate"),
+            ("TRUNKLINE_API_RATE", "50000", "api_rate"),
+            ("TRUNKLINE_TRUSTED_PROXIES", "10.0.0.0/8,proxy", "proxy"),
         ] {
             let error = load(&[(key, value)]).unwrap_err();
             assert!(error.contains(named), "{key}: {error}");

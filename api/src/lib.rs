@@ -12,6 +12,7 @@ pub mod freeradius;
 #[allow(dead_code, reason = "the SimpleObject derive makes getters that nobody has to call")]
 pub mod graphql;
 pub mod http;
+pub mod limits;
 mod migrate;
 pub mod secret;
 mod serve;

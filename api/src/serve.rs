@@ -1,7 +1,6 @@
 //! The long-running commands.
 
 use std::io::IsTerminal;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -15,6 +14,7 @@ use crate::app::App;
 use crate::cli;
 use crate::config::Config;
 use crate::embedded::Embedded;
+use crate::http::server::Patience;
 use crate::{http, migrate, secret};
 
 pub fn init_tracing(config: &Config) -> anyhow::Result<()> {
@@ -101,13 +101,10 @@ pub async fn run(
     };
     let (stopping, mut stopped) = tokio::sync::watch::channel(false);
     let mut ops_stopped = stopped.clone();
-    let server = axum::serve(
-        listener,
-        http::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>(),
-    )
-    .with_graceful_shutdown(async move {
+    let until_stopped = async move {
         let _ = stopped.wait_for(|s| *s).await;
-    });
+    };
+    let server = http::server::serve(listener, http::router(app.clone()), Patience::default(), until_stopped);
     let ops_server = async {
         match ops {
             Some(listener) => {
@@ -122,10 +119,9 @@ pub async fn run(
         }
     };
     tokio::pin!(stop);
-    let server = server.into_future();
     tokio::pin!(server);
     tokio::select! {
-        outcome = &mut server => outcome?,
+        () = &mut server => {}
         outcome = ops_server => outcome?,
         () = background(&app, with_worker) => {}
         () = &mut stop => {

@@ -78,7 +78,7 @@ fn copies_are_those_that_were_given() {
 }
 
 /// Python with graphql-core: `TRUNKLINE_CONTRACT_PYTHON`, the Makefile's virtual environment, or the machine's own.
-fn python() -> Command {
+pub fn python() -> Command {
     let venv = root().join(".trunkline/venv/bin/python");
     let python = env("TRUNKLINE_CONTRACT_PYTHON")
         .map(PathBuf::from)
@@ -93,7 +93,7 @@ fn python() -> Command {
     Command::new(python)
 }
 
-fn text(out: &Output) -> String {
+pub fn text(out: &Output) -> String {
     format!(
         "{}{}",
         String::from_utf8_lossy(&out.stdout),

@@ -57,19 +57,33 @@ impl From<ApiError> for async_graphql::Error {
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(name = "UserErrorCode", remote = "kernel::ErrorCode")]
 pub enum UserErrorCode {
+    /// The value is not one that can be taken.
     Invalid,
+    /// It has to be given.
     Required,
+    /// There is none with this id that you may see.
     NotFound,
+    /// Somebody else has it.
     Taken,
+    /// It contradicts something else.
     Conflict,
+    /// It was changed since you saw it: read it again.
     StaleVersion,
+    /// It is not in a state in which this can be done.
     InvalidState,
+    /// The key was used with another input: use a new one.
     IdempotencyKeyReused,
+    /// More than is allowed.
     LimitExceeded,
+    /// There is not enough money for it.
     InsufficientFunds,
+    /// Nobody can be signed in with this.
     InvalidCredentials,
+    /// A code of the second factor is needed too.
     TotpRequired,
+    /// The payment provider said no.
     GatewayRefused,
+    /// The router did not answer.
     NetworkUnreachable,
 }
 
@@ -78,7 +92,9 @@ pub enum UserErrorCode {
 pub struct UserError {
     /// Path into `input`, outermost first; null when the whole input is at fault.
     pub field: Option<Vec<String>>,
+    /// What sort of refusal it is; programs go by it.
     pub code: UserErrorCode,
+    /// What to do about it, for people.
     pub message: String,
 }
 
@@ -106,8 +122,10 @@ pub fn settle<T>(result: Result<T, Error>) -> ApiResult<(Option<T>, Vec<UserErro
 macro_rules! payload {
     ($(#[$doc:meta])* $name:ident { $field:ident : $ty:ty }) => {
         $(#[$doc])*
+        /// What became of the request: the object, or why not.
         #[derive(async_graphql::SimpleObject)]
         pub struct $name {
+            /// As it is now; null when refused.
             pub $field: Option<$ty>,
             /// Business refusals; empty when it was done.
             pub user_errors: Vec<$crate::graphql::error::UserError>,

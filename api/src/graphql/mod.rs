@@ -2,8 +2,9 @@
 
 pub mod billing;
 pub mod branding;
+pub mod cost;
 pub mod ctx;
-pub mod depth;
+pub mod document;
 pub mod error;
 pub mod identity;
 pub mod ids;
@@ -21,11 +22,7 @@ pub mod tenants;
 
 use async_graphql::{EmptySubscription, MergedObject, Schema};
 
-/// Levels of fields that one document may nest, introspection aside.
-const MAX_DEPTH: usize = 10;
-/// Fields that one document may cost: a list counts its page size times what is asked of one node.
-const MAX_COMPLEXITY: usize = 30_000;
-
+/// What can be read. An id of another tenant does not exist here; what you may not see is null, with an error beside it.
 #[derive(MergedObject, Default)]
 pub struct Query(
     node::NodeQuery,
@@ -43,6 +40,7 @@ pub struct Query(
     payments::PaymentsQuery,
 );
 
+/// What can be done. Each takes one `input` and answers with a payload whose `userErrors` say what stood in the way.
 #[derive(MergedObject, Default)]
 pub struct Mutation(
     identity::StaffMutation,
@@ -62,10 +60,10 @@ pub type ApiSchema = Schema<Query, Mutation, EmptySubscription>;
 
 pub fn schema() -> ApiSchema {
     Schema::build(Query::default(), Mutation::default(), EmptySubscription)
-        .limit_complexity(MAX_COMPLEXITY)
+        .limit_complexity(cost::MAX_COST)
         .limit_recursive_depth(64)
         .limit_directives(20)
-        .extension(depth::DepthLimit(MAX_DEPTH))
+        .extension(cost::Costs)
         .extension(partial::PartialResults)
         .finish()
 }

@@ -19,7 +19,7 @@ use super::tenants::{self, Director, Domain, Tenant};
 
 /// Anything that has an id.
 #[derive(Interface)]
-#[graphql(field(name = "id", ty = "ID"))]
+#[graphql(field(name = "id", ty = "ID", desc = "Names it everywhere."))]
 pub enum Node {
     Tenant(Tenant),
     Director(Director),
@@ -40,7 +40,7 @@ pub struct NodeQuery;
 #[Object]
 impl NodeQuery {
     /// Any object by its id; null when there is none that you may see.
-    async fn node(&self, ctx: &Context<'_>, id: ID) -> ApiResult<Option<Node>> {
+    async fn node(&self, ctx: &Context<'_>, #[graphql(desc = "The `id` of anything.")] id: ID) -> ApiResult<Option<Node>> {
         match find(ctx.rq(), &id).await {
             // What another host serves, or other staff may see, is for this caller as if it were not there.
             Err(e) if e.is_forbidden() => Ok(None),

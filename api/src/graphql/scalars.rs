@@ -20,6 +20,7 @@ fn text<T: InputType>(value: &Value) -> Result<&str, InputValueError<T>> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DateTime(pub chrono::DateTime<Utc>);
 
+/// RFC 3339 instant in UTC.
 #[Scalar(name = "DateTime")]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -44,6 +45,7 @@ impl ScalarType for DateTime {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Date(pub NaiveDate);
 
+/// Calendar date in the tenant's own time zone, YYYY-MM-DD.
 #[Scalar(name = "Date")]
 impl ScalarType for Date {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -65,7 +67,9 @@ impl ScalarType for Date {
 /// Both ends inclusive; at most 800 days.
 #[derive(Clone, Copy, InputObject)]
 pub struct DateRange {
+    /// The first day.
     pub from: Date,
+    /// The last day, included.
     pub to: Date,
 }
 
@@ -73,6 +77,7 @@ pub struct DateRange {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decimal(pub rust_decimal::Decimal);
 
+/// Exact decimal as a string, at most 15 digits before and 4 after the point, e.g. "1180.00". A JSON number is refused.
 #[Scalar(name = "Decimal")]
 impl ScalarType for Decimal {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -98,6 +103,7 @@ impl ScalarType for Decimal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CurrencyCode(pub Currency);
 
+/// ISO 4217 alphabetic code.
 #[Scalar(name = "CurrencyCode")]
 impl ScalarType for CurrencyCode {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -116,6 +122,7 @@ impl ScalarType for CurrencyCode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BigInt(pub i64);
 
+/// A whole number as a string, for counts beyond 2^31.
 #[Scalar(name = "BigInt")]
 impl ScalarType for BigInt {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -137,6 +144,7 @@ impl ScalarType for BigInt {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Json(pub serde_json::Value);
 
+/// Arbitrary JSON object.
 #[Scalar(name = "JSON")]
 impl ScalarType for Json {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -152,6 +160,7 @@ impl ScalarType for Json {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Uuid(pub uuid::Uuid);
 
+/// Hyphenated or simple hexadecimal UUID (RFC 9562).
 #[Scalar(name = "UUID")]
 impl ScalarType for Uuid {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -168,7 +177,9 @@ impl ScalarType for Uuid {
 /// An amount of one currency.
 #[derive(SimpleObject, Clone, Copy)]
 pub struct Money {
+    /// The exact amount, at the currency's scale.
     pub amount: Decimal,
+    /// What it is counted in.
     pub currency: CurrencyCode,
 }
 

@@ -21,7 +21,7 @@ pub async fn resolve(State(app): State<App>, mut request: Request, next: Next) -
             next.run(request).await
         }
         Ok(None) => not_found().await.into_response(),
-        Err(e) => super::graphql::failure(&e),
+        Err(e) => super::answer::failure(&e),
     }
 }
 

@@ -4,7 +4,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::graphql::failure;
+use super::answer::failure;
 use crate::app::App;
 
 /// A new key is published longer before it signs than anybody may keep an answer.

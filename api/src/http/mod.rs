@@ -1,23 +1,29 @@
 //! The doors: which host was asked, who asks, and what is answered where.
 
+mod address;
+mod answer;
 mod auth;
+mod documents;
 mod graphql;
+mod guard;
 mod host;
 mod jwks;
 mod ops;
+pub mod server;
 mod test_clock;
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware;
+use axum::http::{HeaderName, StatusCode};
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post, put};
+pub use documents::Documents;
+use tokio::sync::Semaphore;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
-use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 
 use crate::app::App;
@@ -28,7 +34,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Everything that is served on the public address.
 pub fn router(app: App) -> Router {
-    let mut routes = Router::new().route("/graphql", post(graphql::execute).layer(DefaultBodyLimit::max(MAX_BODY)));
+    let mut routes = Router::new().route("/graphql", post(graphql::execute));
     if !app.config.production {
         routes = routes.route("/graphql", get(graphql::explorer));
     }
@@ -37,25 +43,28 @@ pub fn router(app: App) -> Router {
             .route("/test/clock", put(test_clock::set))
             .route("/test/jobs/drain", post(test_clock::drain));
     }
+    let room = Arc::new(Semaphore::new(guard::UNDER_WAY));
+    // Those added last are the outer ones.
     let on_a_host = routes
         .route("/.well-known/jwks.json", get(jwks::serve))
         .fallback(not_found)
-        .layer(middleware::from_fn_with_state(app.clone(), host::resolve));
+        .layer(guard::cors(app.clone()))
+        .layer(from_fn_with_state(app.clone(), host::resolve))
+        .layer(from_fn_with_state(room, guard::hold));
     let layers = ServiceBuilder::new()
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
+        .layer(from_fn_with_state(app.clone(), address::identify))
         .layer(TraceLayer::new_for_http().make_span_with(span))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
-        .layer(CatchPanicLayer::new())
-        .layer(TimeoutLayer::with_status_code(
-            StatusCode::SERVICE_UNAVAILABLE,
-            Duration::from_secs(30),
-        ));
+        .layer(from_fn(guard::no_compression_with_cookies))
+        .layer(CompressionLayer::new())
+        .layer(CatchPanicLayer::custom(guard::panicked));
     Router::new()
         .route("/healthz", get(ops::alive))
         .route("/readyz", get(ops::ready))
         .merge(on_a_host)
         .layer(layers)
-        .layer(middleware::map_response(secure))
+        .layer(from_fn_with_state(app.clone(), guard::secure))
         .with_state(app)
 }
 
@@ -75,17 +84,6 @@ fn span(request: &axum::extract::Request) -> tracing::Span {
         .and_then(|v| v.to_str().ok())
         .unwrap_or_default();
     tracing::info_span!("request", id, method = %request.method(), path = request.uri().path(), tenant = tracing::field::Empty)
-}
-
-async fn secure(mut response: axum::response::Response) -> axum::response::Response {
-    let headers = response.headers_mut();
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers
-        .entry(header::CACHE_CONTROL)
-        .or_insert(HeaderValue::from_static("no-store"));
-    response
 }
 
 /// The same words for an unknown path and an unknown host: neither tells what else there is.

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::json;
 use trunkline_domain::jobs;
 
-use super::graphql::failure;
+use super::answer::failure;
 use super::not_found;
 use crate::app::App;
 use crate::graphql::ctx::Host;

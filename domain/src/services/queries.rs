@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::entity::Service;
@@ -12,11 +14,15 @@ pub type ServiceKey = ServiceId;
 
 macro_rules! select {
     ($tail:literal) => {
+        select!(from "FROM service s ", $tail)
+    };
+    (from $from:literal, $tail:literal) => {
         concat!(
             "SELECT s.id, s.subscriber_id, s.plan_id, s.plan_version_id, s.status, s.suspension_cause, s.suspension_since,
                  s.suspension_reason, s.username, s.installation_address, s.started_on, s.anchor_at, s.period_starts_at,
                  s.period_ends_at, s.billed_until, s.billed_version_id, s.paid_until, s.access_until, s.next_billing_on, s.awaits_payment,
-                 s.created_at, s.version FROM service s ",
+                 s.created_at, s.version ",
+            $from,
             $tail
         )
     };
@@ -68,6 +74,36 @@ pub async fn for_subscriber(tx: &TenantTx, subscriber: SubscriberId, page: PageR
         .all()
         .await?;
     Ok(Page::from_rows(&page, rows))
+}
+
+/// The first page of this size of each subscriber's services, oldest first; an empty one for who has none.
+pub async fn first_of_each(
+    tx: &TenantTx,
+    subscribers: &[SubscriberId],
+    first: u32,
+) -> Result<HashMap<SubscriberId, Page<Service>>> {
+    for subscriber in subscribers {
+        tx.require_for(Permission::ServiceRead, *subscriber)?;
+    }
+    let request = PageRequest::<ServiceKey> { first, after: None };
+    let rows: Vec<Service> = tx
+        .sql(select!(
+            from "FROM unnest($1::uuid[]) AS w (id) CROSS JOIN LATERAL (
+                 SELECT v.* FROM service v WHERE v.subscriber_id = w.id ORDER BY v.id LIMIT $2) AS s ",
+            "ORDER BY s.subscriber_id, s.id"
+        ))
+        .bind(SubscriberId::array(subscribers))
+        .bind(request.limit() as i64)
+        .all()
+        .await?;
+    let mut all: HashMap<SubscriberId, Vec<Service>> = subscribers.iter().map(|s| (*s, Vec::new())).collect();
+    for row in rows {
+        all.entry(row.subscriber_id).or_default().push(row);
+    }
+    Ok(all
+        .into_iter()
+        .map(|(id, rows)| (id, Page::from_rows(&request, rows)))
+        .collect())
 }
 
 pub async fn count_for_subscriber(tx: &TenantTx, subscriber: SubscriberId) -> Result<i64> {

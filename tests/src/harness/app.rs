@@ -28,7 +28,7 @@ pub const START: &str = "2026-04-01T04:30:00Z";
 pub struct TestApp {
     pub db: TestDb,
     pub app: App,
-    router: Router,
+    pub router: Router,
     tokens: Mutex<HashMap<(String, Who), String>>,
     jobs_may_remain: AtomicBool,
 }
@@ -46,11 +46,18 @@ pub enum Who {
 }
 
 impl TestApp {
+    /// Without limits of rate: tests ask faster than anybody may.
     pub async fn new() -> Self {
+        Self::with_rate("off").await
+    }
+
+    /// With these limits of rate, `cost units/requests` a second.
+    pub async fn with_rate(rate: &str) -> Self {
         let db = TestDb::new().await;
         let config = Config::from_env([
             ("TRUNKLINE_TEST_CLOCK".into(), "1".into()),
             ("TRUNKLINE_BASE_DOMAIN".into(), "localhost".into()),
+            ("TRUNKLINE_API_RATE".into(), rate.into()),
         ])
         .expect("settings");
         let app = App::open(config, settings(&db), Clock::system()).await.expect("the app");

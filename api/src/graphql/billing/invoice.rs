@@ -16,24 +16,37 @@ use crate::graphql::scalars::{Date, DateRange, DateTime, Decimal, Json, Money};
 use crate::graphql::services::Service;
 use crate::graphql::subscribers::Subscriber;
 
+/// Where an invoice stands between issue and settlement.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "billing::InvoiceStatus")]
 pub enum InvoiceStatus {
+    /// Not issued: it has no number and nobody owes it.
     Draft,
+    /// Nothing is paid of it.
     Issued,
+    /// A part is paid.
     PartiallyPaid,
+    /// All is paid.
     Paid,
+    /// A credit note took all of it back.
     Credited,
+    /// Withdrawn: nobody owes it.
     Void,
 }
 
+/// What sort of charge a line is.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "billing::InvoiceLineKind")]
 pub enum InvoiceLineKind {
+    /// A service's period.
     Period,
+    /// Something sold once, such as an installation.
     OneTime,
+    /// Money held for the subscriber.
     Deposit,
+    /// A correction.
     Adjustment,
+    /// For an invoice that was not paid in time.
     LateFee,
 }
 
@@ -53,8 +66,10 @@ impl Invoice {
     }
 }
 
+/// What a subscriber is asked to pay. Once issued it never changes, but for what is paid and credited on it.
 #[Object]
 impl Invoice {
+    /// Names it everywhere.
     pub async fn id(&self) -> ID {
         ids::out(self.0.id)
     }
@@ -64,6 +79,7 @@ impl Invoice {
         self.0.number.as_deref()
     }
 
+    /// Where it stands between issue and settlement.
     async fn status(&self) -> InvoiceStatus {
         self.0.status.into()
     }
@@ -78,14 +94,17 @@ impl Invoice {
         subscriber(ctx, self.0.subscriber_id).await
     }
 
+    /// The date on it; null while it is a draft.
     async fn issued_on(&self) -> Option<Date> {
         self.0.issued_on.map(Date)
     }
 
+    /// Until when it is to be paid; null while it is a draft.
     async fn due_on(&self) -> Option<Date> {
         self.0.due_on.map(Date)
     }
 
+    /// What is charged, in order.
     async fn lines(&self, ctx: &Context<'_>) -> ApiResult<Vec<InvoiceLine>> {
         let lines = ctx.rq().loader().load_one(LinesOf(self.0.id)).await?;
         Ok(lines.unwrap_or_default().into_iter().map(InvoiceLine).collect())
@@ -103,10 +122,12 @@ impl Invoice {
         self.money(self.0.subtotal)
     }
 
+    /// What was taken off before tax.
     async fn discount(&self) -> ApiResult<Money> {
         self.money(self.0.discount)
     }
 
+    /// All taxes together.
     async fn tax_total(&self) -> ApiResult<Money> {
         self.money(self.0.tax_total)
     }
@@ -121,6 +142,7 @@ impl Invoice {
         self.money(self.0.total)
     }
 
+    /// What payments and credit have settled of it.
     async fn amount_paid(&self) -> ApiResult<Money> {
         self.money(self.0.amount_paid)
     }
@@ -154,16 +176,20 @@ impl InvoiceLine {
     }
 }
 
+/// What an invoice charges for one thing.
 #[Object]
 impl InvoiceLine {
+    /// Names it everywhere.
     async fn id(&self) -> ID {
         ids::out(self.0.id)
     }
 
+    /// What sort of charge it is.
     async fn kind(&self) -> InvoiceLineKind {
         self.0.kind.into()
     }
 
+    /// What is charged, in the words on the invoice.
     async fn description(&self) -> &str {
         &self.0.description
     }
@@ -185,6 +211,7 @@ impl InvoiceLine {
         Ok(ctx.rq().loader().load_one(id).await?.map(Plan))
     }
 
+    /// How many.
     async fn quantity(&self) -> Decimal {
         Decimal(self.0.quantity.normalize())
     }
@@ -196,6 +223,7 @@ impl InvoiceLine {
         Decimal(price.unwrap_or(self.0.unit_price.normalize()))
     }
 
+    /// What was taken off before tax.
     async fn discount(&self) -> ApiResult<Money> {
         self.money(self.0.discount)
     }
@@ -205,10 +233,12 @@ impl InvoiceLine {
         self.money(self.0.amount)
     }
 
+    /// HSN/SAC or the local equivalent.
     async fn tax_code(&self) -> Option<&str> {
         self.0.tax_code.as_deref()
     }
 
+    /// Each tax with its base.
     async fn taxes(&self, ctx: &Context<'_>) -> ApiResult<Vec<TaxAmount>> {
         let taxes = ctx
             .rq()
@@ -243,7 +273,9 @@ pub struct TaxAmount {
     name: String,
     /// Percent, e.g. "9".
     rate: Decimal,
+    /// What it is computed on.
     base: Money,
+    /// What the tax comes to.
     amount: Money,
 }
 
@@ -258,8 +290,10 @@ impl From<billing::rules::TaxAmount> for TaxAmount {
     }
 }
 
+/// What is absent does not restrict the list.
 #[derive(InputObject)]
 pub struct InvoiceFilter {
+    /// In this state.
     status: Option<InvoiceStatus>,
     /// Something is due on it, since before today.
     overdue: Option<bool>,
@@ -290,7 +324,7 @@ impl InvoiceFilter {
 
 async fn subscriber(ctx: &Context<'_>, id: SubscriberId) -> ApiResult<Subscriber> {
     let found = ctx.rq().loader().load_one(id).await?;
-    Ok(found.map(Subscriber).ok_or(Error::Forbidden)?)
+    Ok(found.map(Subscriber::from).ok_or(Error::Forbidden)?)
 }
 
 /// The lines of an invoice, in their order.

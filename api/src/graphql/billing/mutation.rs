@@ -18,7 +18,7 @@ impl BillingMutation {
     async fn tax_registration_add(
         &self,
         ctx: &Context<'_>,
-        input: TaxRegistrationAddInput,
+        #[graphql(desc = "What is asked for.")] input: TaxRegistrationAddInput,
     ) -> ApiResult<TaxRegistrationAddPayload> {
         let cmd = AddTaxRegistration::from(input);
         let result = ctx
@@ -30,7 +30,11 @@ impl BillingMutation {
 
     /// Issues an invoice over anything that is not a period of a service. It goes to whoever pays for the subscriber, and
     /// takes what it can of credit in hand.
-    async fn invoice_issue(&self, ctx: &Context<'_>, input: InvoiceIssueInput) -> ApiResult<InvoiceIssuePayload> {
+    async fn invoice_issue(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: InvoiceIssueInput,
+    ) -> ApiResult<InvoiceIssuePayload> {
         let result = match input.command() {
             Ok(cmd) => {
                 ctx.rq()
@@ -43,9 +47,12 @@ impl BillingMutation {
     }
 }
 
+/// One charge.
 #[derive(InputObject)]
 pub struct InvoiceLineInput {
+    /// What is charged, in the words on the invoice.
     description: String,
+    /// How many; 1 when absent.
     #[graphql(default_with = "Decimal(rust_decimal::Decimal::ONE)")]
     quantity: Decimal,
     /// Tax excluded.
@@ -54,12 +61,16 @@ pub struct InvoiceLineInput {
     tax_code: Option<String>,
 }
 
+/// An invoice of lines that you write, beside those that services bring.
 #[derive(InputObject)]
 pub struct InvoiceIssueInput {
+    /// Whom it is for; who pays for them gets it.
     subscriber_id: ID,
+    /// What is charged, in order.
     lines: Vec<InvoiceLineInput>,
     /// Default: `BillingSettings.dueDays` from today.
     due_on: Option<Date>,
+    /// Makes a repeated call answer with the first one's invoice.
     idempotency_key: Uuid,
 }
 

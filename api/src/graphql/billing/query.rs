@@ -15,7 +15,7 @@ pub struct BillingQuery;
 #[Object]
 impl BillingQuery {
     /// An invoice by its id.
-    async fn invoice(&self, ctx: &Context<'_>, id: ID) -> ApiResult<Option<Invoice>> {
+    async fn invoice(&self, ctx: &Context<'_>, #[graphql(desc = "Which.")] id: ID) -> ApiResult<Option<Invoice>> {
         find(ctx.rq(), &id).await
     }
 
@@ -24,9 +24,9 @@ impl BillingQuery {
     async fn invoices(
         &self,
         ctx: &Context<'_>,
-        first: i32,
-        after: Option<String>,
-        filter: Option<InvoiceFilter>,
+        #[graphql(desc = "How many at most, 0 to 100.")] first: i32,
+        #[graphql(desc = "Begins behind the object that this cursor names.")] after: Option<String>,
+        #[graphql(desc = "Which invoices; all when absent.")] filter: Option<InvoiceFilter>,
     ) -> ApiResult<Option<InvoiceConnection>> {
         let filter = match filter {
             None => Some(Filter::default()),
@@ -93,5 +93,5 @@ async fn invoices(ctx: &Context<'_>, first: i32, after: Option<String>, filter: 
         has_next: rows.has_next && !nothing,
         ..rows
     };
-    Ok(InvoiceConnection::of(rows, total, |i| (i.created_at, i.id)))
+    Ok(InvoiceConnection::of(ctx, rows, total, |i| (i.created_at, i.id)))
 }

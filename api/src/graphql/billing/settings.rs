@@ -6,6 +6,7 @@ use crate::graphql::error::payload;
 use crate::graphql::ids;
 use crate::graphql::scalars::Decimal;
 
+/// When periods begin.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "rules::AnchorKind")]
 pub enum BillingAnchor {
@@ -15,13 +16,17 @@ pub enum BillingAnchor {
     Calendar,
 }
 
+/// When a new service goes on line.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "rules::ActivationPolicy")]
 pub enum ActivationPolicy {
+    /// At once; its first invoice is then due.
     OnCreate,
+    /// When its first invoice is paid.
     OnPayment,
 }
 
+/// How prepaid services go on.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "rules::PrepaidRenewal")]
 pub enum PrepaidRenewal {
@@ -31,48 +36,65 @@ pub enum PrepaidRenewal {
     WhenCovered,
 }
 
+/// What time spent suspended is worth.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "rules::SuspensionCredit")]
 pub enum SuspensionCredit {
+    /// Nothing.
     None,
+    /// The days are credited.
     CreditDays,
+    /// The period ends as much later.
     ShiftPeriod,
 }
 
+/// What a subscriber who leaves gets back.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "rules::TerminationCredit")]
 pub enum TerminationCredit {
+    /// Nothing.
     None,
+    /// The days that were paid for and not used.
     UnusedDays,
 }
 
+/// What a change of plan within a period leaves in the books.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "rules::PlanChangeDocument")]
 pub enum PlanChangeDocument {
+    /// A credit note for what is unused and an invoice for the new plan.
     CreditNoteAndInvoice,
     /// One invoice or credit note over the difference.
     Difference,
 }
 
+/// Where tax is rounded.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "rules::TaxLevel")]
 pub enum TaxLevel {
+    /// On each line.
     Line,
+    /// On the invoice's total.
     Invoice,
 }
 
+/// How amounts are rounded to the currency's scale.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "money::RoundingMode")]
 pub enum RoundingMode {
+    /// A half goes away from zero.
     HalfUp,
+    /// A half goes to the even neighbour.
     HalfEven,
 }
 
 /// How this ISP bills. The template sets it; changes count from the next document or period on.
 pub struct BillingSettings(pub billing::Settings);
 
+/// How this ISP bills. The template sets it; changes count from the next document or period on.
 #[Object]
 impl BillingSettings {
+    /// When periods begin.
     async fn anchor(&self) -> BillingAnchor {
         self.0.settings.anchor.into()
     }
@@ -82,10 +104,12 @@ impl BillingSettings {
         u8::from(self.0.settings.calendar_day).into()
     }
 
+    /// When new services go on line.
     async fn activation(&self) -> ActivationPolicy {
         self.0.settings.activation.into()
     }
 
+    /// How prepaid services go on.
     async fn prepaid_renewal(&self) -> PrepaidRenewal {
         self.0.settings.prepaid_renewal.into()
     }
@@ -111,6 +135,7 @@ impl BillingSettings {
         self.0.settings.terminate_after_days.map(days)
     }
 
+    /// What an overdue invoice costs; null = nothing.
     async fn late_fee(&self) -> Option<Decimal> {
         self.0.settings.late_fee.map(Decimal)
     }
@@ -120,18 +145,22 @@ impl BillingSettings {
         self.0.settings.suspension_credit.into()
     }
 
+    /// What a subscriber who leaves gets back.
     async fn termination_credit(&self) -> TerminationCredit {
         self.0.settings.termination_credit.into()
     }
 
+    /// What a change of plan within a period leaves in the books.
     async fn plan_change_document(&self) -> PlanChangeDocument {
         self.0.settings.plan_change_document.into()
     }
 
+    /// Where tax is rounded.
     async fn tax_level(&self) -> TaxLevel {
         self.0.settings.tax_level.into()
     }
 
+    /// How amounts are rounded to the currency's scale.
     async fn rounding_mode(&self) -> RoundingMode {
         self.0.settings.rounding_mode.into()
     }
@@ -147,6 +176,7 @@ impl BillingSettings {
         self.0.settings.invoice_number_pattern.to_string()
     }
 
+    /// The pattern of credit notes' numbers, as `invoiceNumberPattern`.
     async fn credit_note_number_pattern(&self) -> String {
         self.0.settings.credit_note_number_pattern.to_string()
     }
@@ -156,6 +186,7 @@ impl BillingSettings {
         u8::from(self.0.settings.fiscal_year_start_month).into()
     }
 
+    /// Counts changes.
     async fn version(&self) -> i32 {
         self.0.version
     }
@@ -174,8 +205,10 @@ impl From<billing::TaxRegistration> for TaxRegistration {
     }
 }
 
+/// A registration of this ISP with a tax authority; in India one per state.
 #[Object]
 impl TaxRegistration {
+    /// Names it everywhere.
     async fn id(&self) -> ID {
         ids::out(self.0.id)
     }
@@ -190,17 +223,20 @@ impl TaxRegistration {
         self.0.region.as_deref()
     }
 
+    /// The registration's number, such as a GSTIN.
     async fn tax_id(&self) -> &str {
         &self.0.tax_id
     }
 }
 
+/// Where the ISP is registered.
 #[derive(InputObject)]
 pub struct TaxRegistrationAddInput {
     /// ISO 3166-1 alpha-2; the ISP's own.
     country: String,
     /// ISO 3166-2 subdivision without the country; default: the one that the tax id names.
     region: Option<String>,
+    /// The registration's number, such as a GSTIN.
     tax_id: String,
 }
 

@@ -8,6 +8,7 @@ use crate::graphql::scalars::patch;
 /// How an ISP shows itself. Public.
 #[derive(SimpleObject)]
 pub struct Branding {
+    /// The name that subscribers see.
     pub display_name: String,
     /// Absolute or host-relative.
     pub logo_url: Option<String>,
@@ -15,7 +16,9 @@ pub struct Branding {
     pub primary_color: String,
     /// #rrggbb
     pub accent_color: String,
+    /// Where subscribers may write to.
     pub support_email: Option<String>,
+    /// Where subscribers may call.
     pub support_phone: Option<String>,
     /// Shown on invoices.
     pub legal_name: String,
@@ -56,16 +59,22 @@ impl BrandingQuery {
     }
 }
 
+/// What is absent stays; null clears it.
 #[derive(InputObject)]
 pub struct BrandingUpdateInput {
+    /// The `version` that you saw; another one is STALE_VERSION.
     expected_version: i32,
+    /// The name that subscribers see.
     display_name: MaybeUndefined<String>,
     /// #rrggbb
     primary_color: MaybeUndefined<String>,
     /// #rrggbb
     accent_color: MaybeUndefined<String>,
+    /// Where subscribers may write to.
     support_email: MaybeUndefined<String>,
+    /// Where subscribers may call.
     support_phone: MaybeUndefined<String>,
+    /// The name on invoices.
     legal_name: MaybeUndefined<String>,
     /// At most six lines; null: none.
     address: MaybeUndefined<Vec<String>>,
@@ -94,7 +103,11 @@ pub struct BrandingMutation;
 #[Object]
 impl BrandingMutation {
     /// Changes how the ISP shows itself.
-    async fn branding_update(&self, ctx: &Context<'_>, input: BrandingUpdateInput) -> ApiResult<BrandingUpdatePayload> {
+    async fn branding_update(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: BrandingUpdateInput,
+    ) -> ApiResult<BrandingUpdatePayload> {
         let cmd = UpdateBranding::from(input);
         BrandingUpdatePayload::of(ctx.rq().write(async move |tx| branding::update(tx, cmd.clone()).await).await)
     }

@@ -12,7 +12,11 @@ pub struct PasswordMutation;
 #[Object]
 impl PasswordMutation {
     /// Changes your password. Your other sessions end. Wrong current passwords count like wrong attempts to sign in.
-    async fn password_change(&self, ctx: &Context<'_>, input: PasswordChangeInput) -> ApiResult<PasswordChangePayload> {
+    async fn password_change(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: PasswordChangeInput,
+    ) -> ApiResult<PasswordChangePayload> {
         let rq = ctx.rq();
         let who = rq.signed_in()?;
         let (current, new) = (&input.current_password, &input.new_password);
@@ -29,7 +33,7 @@ impl PasswordMutation {
     async fn password_reset_request(
         &self,
         ctx: &Context<'_>,
-        input: PasswordResetRequestInput,
+        #[graphql(desc = "What is asked for.")] input: PasswordResetRequestInput,
     ) -> ApiResult<PasswordResetRequestPayload> {
         let rq = ctx.rq();
         let (tenant, client) = (rq.tenant(), &rq.asker.client);
@@ -50,7 +54,7 @@ impl PasswordMutation {
     async fn password_reset_complete(
         &self,
         ctx: &Context<'_>,
-        input: PasswordResetCompleteInput,
+        #[graphql(desc = "What is asked for.")] input: PasswordResetCompleteInput,
     ) -> ApiResult<PasswordResetCompletePayload> {
         let rq = ctx.rq();
         let (tenant, client) = (rq.tenant(), &rq.asker.client);
@@ -64,7 +68,11 @@ impl PasswordMutation {
     }
 
     /// A secret for your authenticator app, shown this once. Sign-in asks for codes when `totpConfirm` has seen the first.
-    async fn totp_enrol(&self, ctx: &Context<'_>, input: TotpEnrolInput) -> ApiResult<TotpEnrolPayload> {
+    async fn totp_enrol(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: TotpEnrolInput,
+    ) -> ApiResult<TotpEnrolPayload> {
         let rq = ctx.rq();
         let who = rq.signed_in()?;
         let enrolled = rq.app.authenticator.totp_enrol(rq.tenant(), &who, &input.password).await;
@@ -76,7 +84,11 @@ impl PasswordMutation {
     }
 
     /// Switches two-factor sign-in on with a first code. The recovery codes are shown this once. Your other sessions end.
-    async fn totp_confirm(&self, ctx: &Context<'_>, input: TotpConfirmInput) -> ApiResult<TotpConfirmPayload> {
+    async fn totp_confirm(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: TotpConfirmInput,
+    ) -> ApiResult<TotpConfirmPayload> {
         let rq = ctx.rq();
         let who = rq.signed_in()?;
         let confirmed = rq.app.authenticator.totp_confirm(rq.tenant(), &who, &input.code).await;
@@ -88,7 +100,11 @@ impl PasswordMutation {
     }
 
     /// Switches two-factor sign-in off.
-    async fn totp_disable(&self, ctx: &Context<'_>, input: TotpDisableInput) -> ApiResult<TotpDisablePayload> {
+    async fn totp_disable(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: TotpDisableInput,
+    ) -> ApiResult<TotpDisablePayload> {
         let rq = ctx.rq();
         let who = rq.signed_in()?;
         let (password, code) = (&input.password, &input.code);
@@ -108,7 +124,7 @@ impl PasswordMutation {
     async fn recovery_codes_renew(
         &self,
         ctx: &Context<'_>,
-        input: RecoveryCodesRenewInput,
+        #[graphql(desc = "What is asked for.")] input: RecoveryCodesRenewInput,
     ) -> ApiResult<RecoveryCodesRenewPayload> {
         let rq = ctx.rq();
         let who = rq.signed_in()?;

@@ -10,6 +10,7 @@ use crate::graphql::scalars::patch;
 pub struct Role {
     /// Names it within the tenant, and never changes.
     code: String,
+    /// Its name for people.
     name: String,
     /// What it allows, e.g. "invoice:write".
     permissions: Vec<String>,
@@ -60,6 +61,7 @@ impl From<RoleCreateInput> for CreateRole {
 /// Absent fields stay as they are.
 #[derive(InputObject)]
 pub struct RoleUpdateInput {
+    /// Which role.
     code: String,
     /// `Role.version` as you read it; STALE_VERSION when it has changed since.
     expected_version: i32,
@@ -83,12 +85,14 @@ impl From<RoleUpdateInput> for UpdateRole {
 /// Which role to take away.
 #[derive(InputObject)]
 pub struct RoleDeleteInput {
+    /// Which role.
     pub code: String,
 }
 
 /// The role that was taken away.
 #[derive(SimpleObject)]
 pub struct RoleDeletePayload {
+    /// The code that it had; null when refused.
     pub deleted_code: Option<String>,
     /// Business refusals; empty when it was done.
     pub user_errors: Vec<crate::graphql::error::UserError>,

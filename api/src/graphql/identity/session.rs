@@ -51,7 +51,11 @@ impl SessionMutation {
     /// answer is INVALID_CREDENTIALS; TOTP_REQUIRED when only the code is missing. After ten wrong attempts in a row each next
     /// one is refused for a minute, then two, up to an hour, the right password included. LIMIT_EXCEEDED: too many wrong
     /// attempts from your address.
-    async fn session_create(&self, ctx: &Context<'_>, input: SessionCreateInput) -> ApiResult<SessionCreatePayload> {
+    async fn session_create(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: SessionCreateInput,
+    ) -> ApiResult<SessionCreatePayload> {
         let rq = ctx.rq();
         let cookie = input.cookie;
         let signed_in = async {
@@ -69,7 +73,7 @@ impl SessionMutation {
     async fn subscriber_session_create(
         &self,
         ctx: &Context<'_>,
-        input: SubscriberSessionCreateInput,
+        #[graphql(desc = "What is asked for.")] input: SubscriberSessionCreateInput,
     ) -> ApiResult<SubscriberSessionCreatePayload> {
         let rq = ctx.rq();
         let tenant = rq.tenant().ok_or(Error::Forbidden)?;
@@ -87,7 +91,11 @@ impl SessionMutation {
 
     /// Trades a refresh token for new tokens. Each is good once: one that is shown again ends its session, so that a stolen
     /// token is of no use for long. Callers that share a session (tabs, for one) take turns. Without `Authorization`.
-    async fn session_refresh(&self, ctx: &Context<'_>, input: SessionRefreshInput) -> ApiResult<SessionRefreshPayload> {
+    async fn session_refresh(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: SessionRefreshInput,
+    ) -> ApiResult<SessionRefreshPayload> {
         let rq = ctx.rq();
         let (token, cookie) = match (&input.refresh_token, rq.asker.cookies.refresh()) {
             (Some(token), _) => (token.as_str(), false),
@@ -114,7 +122,11 @@ impl SessionMutation {
 
     /// Signs out: ends the session that asks, or the one of a refresh token, and takes its cookies away. Fine to call when
     /// it is over already.
-    async fn session_end(&self, ctx: &Context<'_>, input: SessionEndInput) -> ApiResult<SessionEndPayload> {
+    async fn session_end(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: SessionEndInput,
+    ) -> ApiResult<SessionEndPayload> {
         let rq = ctx.rq();
         let token = input.refresh_token.as_deref().or_else(|| rq.asker.cookies.refresh());
         let ended = rq.app.authenticator.session_end(rq.tenant(), rq.asker.session, token).await?;
@@ -127,7 +139,11 @@ impl SessionMutation {
 
     /// Ends one of your sessions, or with `staff:write` one of a colleague's. Its access token is refused at the latest five
     /// seconds later.
-    async fn session_revoke(&self, ctx: &Context<'_>, input: SessionRevokeInput) -> ApiResult<SessionRevokePayload> {
+    async fn session_revoke(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: SessionRevokeInput,
+    ) -> ApiResult<SessionRevokePayload> {
         let rq = ctx.rq();
         let who = rq.signed_in()?;
         let revoked = async {
@@ -139,7 +155,11 @@ impl SessionMutation {
     }
 
     /// Ends all your sessions but the one that asks, or with `staff:write` all of a colleague's.
-    async fn session_revoke_all(&self, ctx: &Context<'_>, input: SessionRevokeAllInput) -> ApiResult<SessionRevokeAllPayload> {
+    async fn session_revoke_all(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: SessionRevokeAllInput,
+    ) -> ApiResult<SessionRevokeAllPayload> {
         let rq = ctx.rq();
         let who = rq.signed_in()?;
         let revoked = async {

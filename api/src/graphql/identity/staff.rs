@@ -27,7 +27,12 @@ pub struct StaffQuery;
 impl StaffQuery {
     /// The people who work for the tenant, in the order in which they came.
     #[graphql(complexity = "page::cost(first, child_complexity)")]
-    async fn staff(&self, ctx: &Context<'_>, first: i32, after: Option<String>) -> ApiResult<Option<StaffConnection>> {
+    async fn staff(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many at most, 0 to 100.")] first: i32,
+        #[graphql(desc = "Begins behind the object that this cursor names.")] after: Option<String>,
+    ) -> ApiResult<Option<StaffConnection>> {
         let request = PageRequest::new(first, after.as_deref())?;
         let total = page::wants_total(ctx);
         let (rows, total) = ctx
@@ -38,7 +43,7 @@ impl StaffQuery {
                 Ok((rows, total))
             })
             .await?;
-        Ok(Some(StaffConnection::of(rows, total, |s| (s.created_at, s.id))))
+        Ok(Some(StaffConnection::of(ctx, rows, total, |s| (s.created_at, s.id))))
     }
 
     /// Invitations that nobody has accepted yet, in the order in which they were made; expired ones are not among them.
@@ -46,8 +51,8 @@ impl StaffQuery {
     async fn staff_invitations(
         &self,
         ctx: &Context<'_>,
-        first: i32,
-        after: Option<String>,
+        #[graphql(desc = "How many at most, 0 to 100.")] first: i32,
+        #[graphql(desc = "Begins behind the object that this cursor names.")] after: Option<String>,
     ) -> ApiResult<Option<StaffInvitationConnection>> {
         let request = PageRequest::new(first, after.as_deref())?;
         let total = page::wants_total(ctx);
@@ -63,7 +68,9 @@ impl StaffQuery {
                 Ok((rows, total))
             })
             .await?;
-        Ok(Some(StaffInvitationConnection::of(rows, total, |i| (i.created_at, i.id))))
+        Ok(Some(StaffInvitationConnection::of(ctx, rows, total, |i| {
+            (i.created_at, i.id)
+        })))
     }
 
     /// The roles that staff may have.
@@ -84,7 +91,11 @@ pub struct StaffMutation;
 #[Object]
 impl StaffMutation {
     /// Takes on somebody who works for the tenant. FORBIDDEN when the role allows what you lack yourself.
-    async fn staff_create(&self, ctx: &Context<'_>, input: StaffCreateInput) -> ApiResult<StaffCreatePayload> {
+    async fn staff_create(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: StaffCreateInput,
+    ) -> ApiResult<StaffCreatePayload> {
         let cmd = CreateStaff::from(input);
         StaffCreatePayload::of(
             ctx.rq()
@@ -95,24 +106,40 @@ impl StaffMutation {
 
     /// Changes somebody's name or role. FORBIDDEN when the person may do, or the role allows, what you lack yourself; the last
     /// owner stays one.
-    async fn staff_update(&self, ctx: &Context<'_>, input: StaffUpdateInput) -> ApiResult<StaffUpdatePayload> {
+    async fn staff_update(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: StaffUpdateInput,
+    ) -> ApiResult<StaffUpdatePayload> {
         StaffUpdatePayload::of(update(ctx.rq(), input).await)
     }
 
     /// Keeps somebody out: within seconds, whatever they are signed in with. Not the last owner, and nobody who may do what
     /// you lack yourself.
-    async fn staff_disable(&self, ctx: &Context<'_>, input: StaffDisableInput) -> ApiResult<StaffDisablePayload> {
+    async fn staff_disable(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: StaffDisableInput,
+    ) -> ApiResult<StaffDisablePayload> {
         StaffDisablePayload::of(disable(ctx.rq(), &input.id).await)
     }
 
     /// Lets somebody in again who was disabled; they sign in anew.
-    async fn staff_enable(&self, ctx: &Context<'_>, input: StaffEnableInput) -> ApiResult<StaffEnablePayload> {
+    async fn staff_enable(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: StaffEnableInput,
+    ) -> ApiResult<StaffEnablePayload> {
         StaffEnablePayload::of(enable(ctx.rq(), &input.id).await)
     }
 
     /// Invites somebody to work for the tenant: a link is sent by which they set name and password within seven days.
     /// FORBIDDEN when the role allows what you lack yourself.
-    async fn staff_invite(&self, ctx: &Context<'_>, input: StaffInviteInput) -> ApiResult<StaffInvitePayload> {
+    async fn staff_invite(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: StaffInviteInput,
+    ) -> ApiResult<StaffInvitePayload> {
         let cmd = InviteStaff::from(input);
         let key = ctx.rq().database.secret().clone();
         StaffInvitePayload::of(
@@ -126,7 +153,7 @@ impl StaffMutation {
     async fn staff_invitation_revoke(
         &self,
         ctx: &Context<'_>,
-        input: StaffInvitationRevokeInput,
+        #[graphql(desc = "What is asked for.")] input: StaffInvitationRevokeInput,
     ) -> ApiResult<StaffInvitationRevokePayload> {
         let (revoked, user_errors) = settle(revoke(ctx.rq(), &input.id).await)?;
         Ok(StaffInvitationRevokePayload {
@@ -139,7 +166,7 @@ impl StaffMutation {
     async fn staff_invitation_accept(
         &self,
         ctx: &Context<'_>,
-        input: StaffInvitationAcceptInput,
+        #[graphql(desc = "What is asked for.")] input: StaffInvitationAcceptInput,
     ) -> ApiResult<StaffInvitationAcceptPayload> {
         let cmd = identity::AcceptStaffInvitation::from(input);
         StaffInvitationAcceptPayload::of(
@@ -150,7 +177,11 @@ impl StaffMutation {
     }
 
     /// Makes a role. FORBIDDEN when it allows what you lack yourself.
-    async fn role_create(&self, ctx: &Context<'_>, input: RoleCreateInput) -> ApiResult<RoleCreatePayload> {
+    async fn role_create(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: RoleCreateInput,
+    ) -> ApiResult<RoleCreatePayload> {
         let cmd = CreateRole::from(input);
         RoleCreatePayload::of(
             ctx.rq()
@@ -160,12 +191,20 @@ impl StaffMutation {
     }
 
     /// Changes a role, and within seconds what its holders may do. FORBIDDEN when it allows, or will, what you lack yourself.
-    async fn role_update(&self, ctx: &Context<'_>, input: RoleUpdateInput) -> ApiResult<RoleUpdatePayload> {
+    async fn role_update(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: RoleUpdateInput,
+    ) -> ApiResult<RoleUpdatePayload> {
         RoleUpdatePayload::of(update_role(ctx.rq(), input.into()).await)
     }
 
     /// Takes a role away. INVALID_STATE while somebody has it or is invited to it.
-    async fn role_delete(&self, ctx: &Context<'_>, input: RoleDeleteInput) -> ApiResult<RoleDeletePayload> {
+    async fn role_delete(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: RoleDeleteInput,
+    ) -> ApiResult<RoleDeletePayload> {
         let code = input.code;
         let deleted = ctx
             .rq()

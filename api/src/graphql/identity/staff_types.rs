@@ -18,12 +18,15 @@ impl From<identity::Staff> for Staff {
     }
 }
 
+/// A person who works for the tenant.
 #[Object]
 impl Staff {
+    /// Names them everywhere.
     pub async fn id(&self) -> ID {
         ids::out(self.0.id)
     }
 
+    /// The person's name.
     async fn name(&self) -> &str {
         &self.0.name
     }
@@ -85,6 +88,7 @@ impl From<StaffCreateInput> for CreateStaff {
 /// Absent fields stay as they are.
 #[derive(InputObject)]
 pub struct StaffUpdateInput {
+    /// Who.
     id: ID,
     /// `Staff.version` as you read it; STALE_VERSION when it has changed since.
     expected_version: i32,
@@ -108,12 +112,14 @@ impl StaffUpdateInput {
 /// Whom to keep out.
 #[derive(InputObject)]
 pub struct StaffDisableInput {
+    /// Who.
     pub id: ID,
 }
 
 /// Whom to let in again.
 #[derive(InputObject)]
 pub struct StaffEnableInput {
+    /// Who.
     pub id: ID,
 }
 
@@ -126,8 +132,10 @@ impl From<identity::StaffInvitation> for StaffInvitation {
     }
 }
 
+/// An open invitation to work for the tenant.
 #[Object]
 impl StaffInvitation {
+    /// Names it everywhere.
     async fn id(&self) -> ID {
         ids::out(self.0.id)
     }
@@ -150,6 +158,7 @@ impl StaffInvitation {
         }
     }
 
+    /// When it was sent.
     async fn created_at(&self) -> DateTime {
         DateTime(self.0.created_at)
     }
@@ -183,6 +192,7 @@ impl From<StaffInviteInput> for InviteStaff {
 /// Which invitation to take back.
 #[derive(InputObject)]
 pub struct StaffInvitationRevokeInput {
+    /// Which invitation.
     pub id: ID,
 }
 
@@ -210,6 +220,7 @@ impl From<StaffInvitationAcceptInput> for AcceptStaffInvitation {
 /// The invitation that was taken back.
 #[derive(SimpleObject)]
 pub struct StaffInvitationRevokePayload {
+    /// The id that it had; null when refused.
     pub revoked_id: Option<ID>,
     /// Business refusals; empty when it was done.
     pub user_errors: Vec<crate::graphql::error::UserError>,

@@ -7,19 +7,27 @@ use crate::graphql::ctx::CtxExt;
 use crate::graphql::ids;
 use crate::graphql::scalars::CurrencyCode;
 
+/// What sort of caller somebody is.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 pub enum ViewerKind {
+    /// Runs the platform.
     PlatformStaff,
+    /// Owns tenants.
     Director,
+    /// Works for an ISP.
     TenantStaff,
+    /// A customer of an ISP.
     Subscriber,
 }
 
 /// Who is signed in.
 pub struct Viewer {
     viewer: identity::Viewer,
+    /// What sort of caller.
     kind: ViewerKind,
+    /// Names them everywhere.
     id: ID,
+    /// The name.
     name: String,
 }
 
@@ -38,6 +46,7 @@ impl Viewer {
     }
 }
 
+/// Who is signed in.
 #[Object]
 impl Viewer {
     async fn id(&self) -> &ID {
@@ -52,6 +61,7 @@ impl Viewer {
         &self.name
     }
 
+    /// What they sign in with, where they have one.
     async fn email(&self) -> Option<&str> {
         self.viewer.email.as_deref()
     }
@@ -71,10 +81,13 @@ impl Viewer {
 /// What any visitor of a tenant's host may know of it.
 #[derive(SimpleObject)]
 pub struct TenantProfile {
+    /// Its subdomain.
     slug: String,
+    /// What it is called.
     name: String,
     /// ISO 3166-1 alpha-2.
     country: String,
+    /// What it bills in.
     currency: CurrencyCode,
     /// Of the IANA database.
     timezone: String,

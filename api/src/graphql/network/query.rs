@@ -14,7 +14,12 @@ pub struct NetworkQuery;
 impl NetworkQuery {
     /// The ISP's routers, oldest first.
     #[graphql(complexity = "page::cost(first, child_complexity)")]
-    async fn nas_devices(&self, ctx: &Context<'_>, first: i32, after: Option<String>) -> ApiResult<Option<NasConnection>> {
+    async fn nas_devices(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many at most, 0 to 100.")] first: i32,
+        #[graphql(desc = "Begins behind the object that this cursor names.")] after: Option<String>,
+    ) -> ApiResult<Option<NasConnection>> {
         let request = PageRequest::<NasKey>::new(first, after.as_deref())?;
         let wants_total = page::wants_total(ctx);
         let (rows, total) = ctx
@@ -25,7 +30,7 @@ impl NetworkQuery {
                 Ok((rows, total))
             })
             .await?;
-        Ok(Some(NasConnection::of(rows, total, |nas| (nas.id,))))
+        Ok(Some(NasConnection::of(ctx, rows, total, |nas| (nas.id,))))
     }
 }
 

@@ -9,13 +9,19 @@ use crate::graphql::ids;
 use crate::graphql::page::connection;
 use crate::graphql::scalars::{DateTime, patch};
 
+/// Whose dialect a router speaks.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "network::NasVendor")]
 pub enum NasVendor {
+    /// MikroTik RouterOS.
     Mikrotik,
+    /// Cisco IOS.
     Cisco,
+    /// Juniper Junos.
     Juniper,
+    /// Huawei VRP.
     Huawei,
+    /// Attributes of the standards alone.
     Generic,
 }
 
@@ -29,12 +35,15 @@ impl From<network::Nas> for Nas {
     }
 }
 
+/// A router that asks RADIUS about the ISP's subscribers.
 #[Object]
 impl Nas {
+    /// Names it everywhere.
     pub async fn id(&self) -> ID {
         ids::out(self.0.id)
     }
 
+    /// What you call it.
     async fn name(&self) -> &str {
         &self.0.name
     }
@@ -44,6 +53,7 @@ impl Nas {
         self.0.address.as_deref()
     }
 
+    /// Whose dialect it speaks.
     async fn vendor(&self) -> NasVendor {
         self.0.vendor.into()
     }
@@ -77,15 +87,19 @@ impl Nas {
 connection!(NasConnection, NasEdge, Nas);
 lookup!(NasId => network::Nas, network::by_ids, |nas| nas.id);
 
+/// A router that may ask.
 #[derive(InputObject)]
 pub struct NasCreateInput {
+    /// What you call it.
     name: String,
     /// Source address of its RADIUS packets, IPv4 or IPv6; without one it is not answered.
     address: Option<String>,
     /// 12 to 128 printable ASCII characters without blanks, quotes and backslashes. Never shown again.
     secret: String,
+    /// Whose dialect it speaks.
     #[graphql(default_with = "NasVendor::Mikrotik")]
     vendor: NasVendor,
+    /// Where it hears of changes; 3799 when absent.
     #[graphql(default = 3799)]
     coa_port: i32,
 }
@@ -102,15 +116,22 @@ impl From<NasCreateInput> for CreateNas {
     }
 }
 
+/// What is absent stays; null clears it.
 #[derive(InputObject)]
 pub struct NasUpdateInput {
+    /// Which router.
     id: ID,
+    /// The `version` that you saw; another one is STALE_VERSION.
     expected_version: i32,
+    /// What you call it.
     name: MaybeUndefined<String>,
     /// Null: it is no longer answered.
     address: MaybeUndefined<String>,
+    /// The secret that it shares with RADIUS.
     secret: MaybeUndefined<String>,
+    /// Whose dialect it speaks.
     vendor: MaybeUndefined<NasVendor>,
+    /// Where it hears of changes.
     coa_port: MaybeUndefined<i32>,
 }
 

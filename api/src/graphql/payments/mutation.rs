@@ -12,7 +12,11 @@ pub struct PaymentsMutation;
 impl PaymentsMutation {
     /// Records money that was received. It settles open invoices; what they do not take is the subscriber's credit, which its
     /// next invoice consumes.
-    async fn payment_record(&self, ctx: &Context<'_>, input: PaymentRecordInput) -> ApiResult<PaymentRecordPayload> {
+    async fn payment_record(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: PaymentRecordInput,
+    ) -> ApiResult<PaymentRecordPayload> {
         let result = match input.command() {
             Ok(cmd) => ctx.rq().write(async move |tx| payments::record(tx, cmd.clone()).await).await,
             Err(e) => Err(e),
@@ -21,7 +25,11 @@ impl PaymentsMutation {
     }
 
     /// Takes a payment back, such as a cheque that bounced. What it settled is owed again, also what its surplus settled later.
-    async fn payment_reverse(&self, ctx: &Context<'_>, input: PaymentReverseInput) -> ApiResult<PaymentReversePayload> {
+    async fn payment_reverse(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: PaymentReverseInput,
+    ) -> ApiResult<PaymentReversePayload> {
         let result = match input.command() {
             Ok(cmd) => ctx.rq().write(async move |tx| payments::reverse(tx, cmd.clone()).await).await,
             Err(e) => Err(e),

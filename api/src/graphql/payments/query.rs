@@ -16,13 +16,18 @@ pub struct PaymentsQuery;
 #[Object]
 impl PaymentsQuery {
     /// A payment by its id.
-    async fn payment(&self, ctx: &Context<'_>, id: ID) -> ApiResult<Option<Payment>> {
+    async fn payment(&self, ctx: &Context<'_>, #[graphql(desc = "Which.")] id: ID) -> ApiResult<Option<Payment>> {
         find(ctx.rq(), &id).await
     }
 
     /// The payments, newest first; a subscriber sees its own.
     #[graphql(complexity = "page::cost(first, child_complexity)")]
-    async fn payments(&self, ctx: &Context<'_>, first: i32, after: Option<String>) -> ApiResult<Option<PaymentConnection>> {
+    async fn payments(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many at most, 0 to 100.")] first: i32,
+        #[graphql(desc = "Begins behind the object that this cursor names.")] after: Option<String>,
+    ) -> ApiResult<Option<PaymentConnection>> {
         Ok(Some(list(ctx, None, first, after).await?))
     }
 }
@@ -60,5 +65,5 @@ async fn list(ctx: &Context<'_>, of: Option<SubscriberId>, first: i32, after: Op
             Ok((rows, total))
         })
         .await?;
-    Ok(PaymentConnection::of(rows, total, |p| (p.created_at, p.id)))
+    Ok(PaymentConnection::of(ctx, rows, total, |p| (p.created_at, p.id)))
 }

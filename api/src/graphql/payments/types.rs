@@ -19,20 +19,31 @@ use crate::graphql::subscribers::Subscriber;
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "payments::PaymentMethod")]
 pub enum PaymentMethod {
+    /// Notes and coins.
     Cash,
+    /// A transfer between banks.
     BankTransfer,
+    /// A cheque.
     Cheque,
+    /// A telephone's wallet, such as M-Pesa.
     MobileMoney,
+    /// A debit or credit card.
     Card,
+    /// India's Unified Payments Interface.
     Upi,
+    /// Anything else.
     Other,
 }
 
+/// Whether the money is there.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "payments::PaymentStatus")]
 pub enum PaymentStatus {
+    /// On its way.
     Pending,
+    /// Received.
     Succeeded,
+    /// It never came.
     Failed,
     /// Taken back; what it had settled is owed again.
     Reversed,
@@ -48,8 +59,10 @@ impl From<payments::Payment> for Payment {
     }
 }
 
+/// Money received from a subscriber.
 #[Object]
 impl Payment {
+    /// Names it everywhere.
     pub async fn id(&self) -> ID {
         ids::out(self.0.id)
     }
@@ -57,17 +70,20 @@ impl Payment {
     /// Null while nobody knows whose it is.
     async fn subscriber(&self, ctx: &Context<'_>) -> ApiResult<Option<Subscriber>> {
         let Some(id) = self.0.subscriber_id else { return Ok(None) };
-        Ok(ctx.rq().loader().load_one(id).await?.map(Subscriber))
+        Ok(ctx.rq().loader().load_one(id).await?.map(Subscriber::from))
     }
 
+    /// What was received.
     async fn amount(&self) -> ApiResult<Money> {
         Ok(self.0.amount()?.into())
     }
 
+    /// What was paid with.
     async fn method(&self) -> PaymentMethod {
         self.0.method.into()
     }
 
+    /// Whether the money is there.
     async fn status(&self) -> PaymentStatus {
         self.0.status.into()
     }
@@ -77,6 +93,7 @@ impl Payment {
         self.0.reference.as_deref()
     }
 
+    /// When the money came.
     async fn received_at(&self) -> DateTime {
         DateTime(self.0.received_at)
     }
@@ -96,8 +113,10 @@ impl Payment {
 /// What a payment settled of one invoice.
 pub struct PaymentAllocation(pub payments::Allocation);
 
+/// What a payment settled of one invoice.
 #[Object]
 impl PaymentAllocation {
+    /// What was settled.
     async fn invoice(&self, ctx: &Context<'_>) -> ApiResult<Invoice> {
         let found = ctx.rq().loader().load_one(self.0.invoice_id).await?;
         Ok(found
@@ -105,6 +124,7 @@ impl PaymentAllocation {
             .ok_or_else(|| Error::internal("a settled invoice is missing"))?)
     }
 
+    /// How much of it.
     async fn amount(&self) -> ApiResult<Money> {
         Ok(self.0.amount()?.into())
     }
@@ -152,13 +172,17 @@ impl Loader<BalanceOf> for Lookup {
 pub struct PaymentRecordInput {
     /// Who paid; its own invoices are settled.
     subscriber_id: ID,
+    /// What was received, in the ISP's currency.
     amount: Decimal,
+    /// What was paid with.
     method: PaymentMethod,
+    /// The payer's or gateway's own reference.
     reference: Option<String>,
     /// Default: now. Not in the future.
     received_at: Option<DateTime>,
     /// No others are settled; what they do not take is credit in hand.
     invoice_ids: Option<Vec<ID>>,
+    /// Makes a repeated call answer with the first one's payment.
     idempotency_key: Uuid,
 }
 
@@ -179,10 +203,14 @@ impl PaymentRecordInput {
     }
 }
 
+/// A payment that is taken back.
 #[derive(InputObject)]
 pub struct PaymentReverseInput {
+    /// Which.
     id: ID,
+    /// Why, for the books.
     reason: String,
+    /// Makes a repeated call answer with the first one's result.
     idempotency_key: Uuid,
 }
 

@@ -12,13 +12,21 @@ pub struct PlansMutation;
 #[Object]
 impl PlansMutation {
     /// Puts a new plan on sale.
-    async fn plan_create(&self, ctx: &Context<'_>, input: PlanCreateInput) -> ApiResult<PlanCreatePayload> {
+    async fn plan_create(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: PlanCreateInput,
+    ) -> ApiResult<PlanCreatePayload> {
         let cmd = CreatePlan::from(input);
         PlanCreatePayload::of(ctx.rq().write(async move |tx| plans::create(tx, cmd.clone()).await).await)
     }
 
     /// A new price or speed makes a new version; running services keep theirs until their next period.
-    async fn plan_update(&self, ctx: &Context<'_>, input: PlanUpdateInput) -> ApiResult<PlanUpdatePayload> {
+    async fn plan_update(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: PlanUpdateInput,
+    ) -> ApiResult<PlanUpdatePayload> {
         let result = match input.command() {
             Ok(cmd) => ctx.rq().write(async move |tx| plans::update(tx, cmd.clone()).await).await,
             Err(e) => Err(e),
@@ -27,7 +35,11 @@ impl PlansMutation {
     }
 
     /// Takes a plan off sale; its services go on.
-    async fn plan_retire(&self, ctx: &Context<'_>, input: PlanRetireInput) -> ApiResult<PlanRetirePayload> {
+    async fn plan_retire(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: PlanRetireInput,
+    ) -> ApiResult<PlanRetirePayload> {
         let result = match ids::input(&input.id, "id") {
             Ok(id) => ctx.rq().write(async move |tx| plans::retire(tx, id).await).await,
             Err(e) => Err(e),

@@ -13,7 +13,7 @@ pub struct PlansQuery;
 #[Object]
 impl PlansQuery {
     /// A plan by its id.
-    async fn plan(&self, ctx: &Context<'_>, id: ID) -> ApiResult<Option<Plan>> {
+    async fn plan(&self, ctx: &Context<'_>, #[graphql(desc = "Which.")] id: ID) -> ApiResult<Option<Plan>> {
         find(ctx.rq(), &id).await
     }
 
@@ -22,9 +22,9 @@ impl PlansQuery {
     async fn plans(
         &self,
         ctx: &Context<'_>,
-        first: i32,
-        after: Option<String>,
-        #[graphql(default = false)] include_retired: bool,
+        #[graphql(desc = "How many at most, 0 to 100.")] first: i32,
+        #[graphql(desc = "Begins behind the object that this cursor names.")] after: Option<String>,
+        #[graphql(default = false, desc = "Also those that are no longer sold.")] include_retired: bool,
     ) -> ApiResult<Option<PlanConnection>> {
         let request = PageRequest::new(first, after.as_deref())?;
         let total = page::wants_total(ctx);
@@ -40,7 +40,7 @@ impl PlansQuery {
                 Ok((rows, total))
             })
             .await?;
-        Ok(Some(PlanConnection::of(rows, total, |p| (p.created_at, p.id))))
+        Ok(Some(PlanConnection::of(ctx, rows, total, |p| (p.created_at, p.id))))
     }
 }
 

@@ -10,11 +10,15 @@ use crate::graphql::ids;
 use crate::graphql::page::connection;
 use crate::graphql::scalars::{BigInt, DateTime, Decimal, Money, patch};
 
+/// What sort of plan it is.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "plans::PlanKind")]
 pub enum PlanKind {
+    /// A line at home or at work.
     Broadband,
+    /// Access at a public place.
     Hotspot,
+    /// Something beside access.
     Addon,
 }
 
@@ -22,37 +26,53 @@ pub enum PlanKind {
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "plans::PaymentMode")]
 pub enum PaymentMode {
+    /// Access lasts as long as it is paid for.
     Prepaid,
+    /// Invoiced, then due.
     Postpaid,
 }
 
+/// Which end of its period a plan is invoiced at.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "plans::BillIn")]
 pub enum BillIn {
+    /// Before the period.
     Advance,
+    /// After the period.
     Arrears,
 }
 
+/// What a length of time is counted in.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "plans::IntervalUnit")]
 pub enum IntervalUnit {
+    /// Sixty minutes.
     Hour,
+    /// A day of the ISP's calendar.
     Day,
+    /// Seven days.
     Week,
+    /// A calendar month.
     Month,
+    /// A calendar year.
     Year,
 }
 
 /// A length on the tenant's calendar.
 #[derive(SimpleObject)]
 pub struct Interval {
+    /// Hours, days, weeks, months or years.
     pub unit: IntervalUnit,
+    /// How many of them.
     pub count: i32,
 }
 
+/// A length of time, such as one month.
 #[derive(InputObject)]
 pub struct IntervalInput {
+    /// Hours, days, weeks, months or years.
     pub unit: IntervalUnit,
+    /// How many of them.
     pub count: i32,
 }
 
@@ -66,24 +86,30 @@ impl From<plans::Plan> for Plan {
     }
 }
 
+/// What an ISP sells. Price and speed are those of its newest version.
 #[Object]
 impl Plan {
+    /// Names it everywhere.
     pub async fn id(&self) -> ID {
         ids::out(self.0.id)
     }
 
+    /// Short name, unique within the tenant.
     async fn code(&self) -> &str {
         &self.0.code
     }
 
+    /// What subscribers see.
     async fn name(&self) -> &str {
         &self.0.name
     }
 
+    /// What sort of plan it is.
     async fn kind(&self) -> PlanKind {
         self.0.kind.into()
     }
 
+    /// Whether access is paid for beforehand.
     async fn payment_mode(&self) -> PaymentMode {
         self.0.payment_mode.into()
     }
@@ -93,6 +119,7 @@ impl Plan {
         self.0.bill_in.into()
     }
 
+    /// What one period costs.
     async fn price(&self) -> ApiResult<Money> {
         Ok(money(self.0.price, &self.0.currency)?)
     }
@@ -107,6 +134,7 @@ impl Plan {
         self.0.tax_code.as_deref()
     }
 
+    /// How long one charge lasts.
     async fn period(&self) -> Interval {
         Interval {
             unit: self.0.period_unit.into(),
@@ -114,10 +142,12 @@ impl Plan {
         }
     }
 
+    /// Towards the subscriber, in kbit/s; null = as fast as it goes.
     async fn download_kbps(&self) -> Option<i32> {
         self.0.download_kbps
     }
 
+    /// From the subscriber, in kbit/s; null = as fast as it goes.
     async fn upload_kbps(&self) -> Option<i32> {
         self.0.upload_kbps
     }
@@ -127,22 +157,27 @@ impl Plan {
         self.0.data_cap_bytes.map(BigInt)
     }
 
+    /// Towards the subscriber once the data cap is used up.
     async fn fair_use_download_kbps(&self) -> Option<i32> {
         self.0.fair_use_download_kbps
     }
 
+    /// From the subscriber once the data cap is used up.
     async fn fair_use_upload_kbps(&self) -> Option<i32> {
         self.0.fair_use_upload_kbps
     }
 
+    /// How many devices may be on line at once with one user name.
     async fn simultaneous_sessions(&self) -> i32 {
         self.0.simultaneous_sessions
     }
 
+    /// Since when it is no longer sold; null while it is.
     async fn retired_at(&self) -> Option<DateTime> {
         self.0.retired_at.map(DateTime)
     }
 
+    /// Pass it as `expectedVersion`.
     async fn version(&self) -> i32 {
         self.0.version
     }
@@ -157,25 +192,41 @@ pub fn money(amount: rust_decimal::Decimal, currency: &str) -> Result<Money> {
 connection!(PlanConnection, PlanEdge, Plan);
 lookup!(PlanId => plans::Plan, plans::by_ids, |plan| plan.id);
 
+/// A new plan.
 #[derive(InputObject)]
 pub struct PlanCreateInput {
+    /// Short name, unique within the tenant.
     code: String,
+    /// What subscribers see.
     name: String,
+    /// What sort of plan it is.
     #[graphql(default_with = "PlanKind::Broadband")]
     kind: PlanKind,
+    /// Whether access is paid for beforehand.
     payment_mode: PaymentMode,
+    /// Only POSTPAID may be ARREARS.
     #[graphql(default_with = "BillIn::Advance")]
     bill_in: BillIn,
+    /// What one period costs, in the ISP's currency.
     price: Decimal,
+    /// Whether `price` already contains tax.
     #[graphql(default = false)]
     tax_inclusive: bool,
+    /// HSN/SAC or the local equivalent; null = the template's code for internet access.
     tax_code: Option<String>,
+    /// How long one charge lasts.
     period: IntervalInput,
+    /// Towards the subscriber, in kbit/s; null = as fast as it goes.
     download_kbps: Option<i32>,
+    /// From the subscriber, in kbit/s; null = as fast as it goes.
     upload_kbps: Option<i32>,
+    /// Octets per period before the fair-use speed applies; null = unlimited.
     data_cap_bytes: Option<BigInt>,
+    /// Towards the subscriber once the data cap is used up.
     fair_use_download_kbps: Option<i32>,
+    /// From the subscriber once the data cap is used up.
     fair_use_upload_kbps: Option<i32>,
+    /// How many devices may be on line at once with one user name.
     #[graphql(default = 1)]
     simultaneous_sessions: i32,
 }
@@ -205,19 +256,32 @@ impl From<PlanCreateInput> for CreatePlan {
     }
 }
 
+/// A new price or speed makes a new version; running services keep theirs until their next period.
 #[derive(InputObject)]
 pub struct PlanUpdateInput {
+    /// Which plan.
     id: ID,
+    /// The `version` that you saw; another one is STALE_VERSION.
     expected_version: i32,
+    /// What subscribers see.
     name: MaybeUndefined<String>,
+    /// What one period costs, in the ISP's currency.
     price: MaybeUndefined<Decimal>,
+    /// Whether `price` already contains tax.
     tax_inclusive: MaybeUndefined<bool>,
+    /// HSN/SAC or the local equivalent; null = the template's code for internet access.
     tax_code: MaybeUndefined<String>,
+    /// Towards the subscriber, in kbit/s; null = as fast as it goes.
     download_kbps: MaybeUndefined<i32>,
+    /// From the subscriber, in kbit/s; null = as fast as it goes.
     upload_kbps: MaybeUndefined<i32>,
+    /// Octets per period before the fair-use speed applies; null = unlimited.
     data_cap_bytes: MaybeUndefined<BigInt>,
+    /// Towards the subscriber once the data cap is used up.
     fair_use_download_kbps: MaybeUndefined<i32>,
+    /// From the subscriber once the data cap is used up.
     fair_use_upload_kbps: MaybeUndefined<i32>,
+    /// How many devices may be on line at once with one user name.
     simultaneous_sessions: MaybeUndefined<i32>,
 }
 
@@ -240,8 +304,10 @@ impl PlanUpdateInput {
     }
 }
 
+/// A plan that is no longer sold; services keep it.
 #[derive(InputObject)]
 pub struct PlanRetireInput {
+    /// Which.
     pub id: ID,
 }
 

@@ -17,9 +17,9 @@ impl RadiusQuery {
     async fn radius_sessions(
         &self,
         ctx: &Context<'_>,
-        first: i32,
-        after: Option<String>,
-        filter: Option<RadiusSessionFilter>,
+        #[graphql(desc = "How many at most, 0 to 100.")] first: i32,
+        #[graphql(desc = "Begins behind the object that this cursor names.")] after: Option<String>,
+        #[graphql(desc = "Which sessions; all when absent.")] filter: Option<RadiusSessionFilter>,
     ) -> ApiResult<Option<RadiusSessionConnection>> {
         let request = PageRequest::new(first, after.as_deref())?;
         let total = page::wants_total(ctx);
@@ -35,7 +35,7 @@ impl RadiusQuery {
                 Ok((rows, total))
             })
             .await?;
-        Ok(Some(RadiusSessionConnection::of(rows, total, |s| (s.started_at, s.id))))
+        Ok(Some(RadiusSessionConnection::of(ctx, rows, total, |s| (s.started_at, s.id))))
     }
 }
 

@@ -16,7 +16,9 @@ use crate::graphql::services::Service;
 /// What a service used. Directions are the subscriber's.
 #[derive(SimpleObject)]
 pub struct Usage {
+    /// Octets from the subscriber.
     pub upload_bytes: BigInt,
+    /// Octets towards the subscriber.
     pub download_bytes: BigInt,
     /// Of sessions side by side each counts.
     pub session_seconds: BigInt,
@@ -27,8 +29,11 @@ pub struct Usage {
 /// What a service used on one of the tenant's days.
 #[derive(SimpleObject)]
 pub struct UsageDay {
+    /// The day.
     pub date: Date,
+    /// Octets from the subscriber.
     pub upload_bytes: BigInt,
+    /// Octets towards the subscriber.
     pub download_bytes: BigInt,
 }
 
@@ -81,8 +86,10 @@ impl From<radius::RadiusSession> for RadiusSession {
     }
 }
 
+/// A session as the router reported it, open or finished. Directions are the subscriber's.
 #[Object]
 impl RadiusSession {
+    /// Names it everywhere.
     pub async fn id(&self) -> ID {
         ids::out(self.0.id)
     }
@@ -93,43 +100,53 @@ impl RadiusSession {
         Ok(ctx.rq().loader().load_one(id).await?.map(Service))
     }
 
+    /// The user name as it was given.
     async fn username(&self) -> &str {
         &self.0.username
     }
 
+    /// Where it is or was; null when that router is gone.
     async fn nas(&self, ctx: &Context<'_>) -> ApiResult<Option<Nas>> {
         let Some(id) = self.0.nas_id else { return Ok(None) };
         Ok(ctx.rq().loader().load_one(id).await?.map(Nas))
     }
 
+    /// The address that the device was given.
     async fn framed_ip_address(&self) -> Option<&str> {
         self.0.framed_ip_address.as_deref()
     }
 
+    /// The device, most often by its MAC address.
     async fn calling_station_id(&self) -> Option<&str> {
         self.0.calling_station_id.as_deref()
     }
 
+    /// When it began.
     async fn started_at(&self) -> DateTime {
         DateTime(self.0.started_at)
     }
 
+    /// When the router last spoke of it.
     async fn updated_at(&self) -> DateTime {
         DateTime(self.0.updated_at)
     }
 
+    /// When it ended; null while it is open.
     async fn ended_at(&self) -> Option<DateTime> {
         self.0.ended_at.map(DateTime)
     }
 
+    /// Octets from the subscriber.
     async fn upload_bytes(&self) -> BigInt {
         BigInt(self.0.upload_octets)
     }
 
+    /// Octets towards the subscriber.
     async fn download_bytes(&self) -> BigInt {
         BigInt(self.0.download_octets)
     }
 
+    /// Why it ended, in the router's word.
     async fn terminate_cause(&self) -> Option<&str> {
         self.0.terminate_cause.as_deref()
     }
@@ -137,10 +154,14 @@ impl RadiusSession {
 
 connection!(RadiusSessionConnection, RadiusSessionEdge, RadiusSession);
 
+/// What is absent does not restrict the list.
 #[derive(InputObject, Default)]
 pub struct RadiusSessionFilter {
+    /// Of this service.
     service_id: Option<ID>,
+    /// At this router.
     nas_id: Option<ID>,
+    /// Open ones, or ended ones.
     online: Option<bool>,
     /// Required unless `online` is true.
     started: Option<DateRange>,

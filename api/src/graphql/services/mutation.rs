@@ -14,7 +14,11 @@ pub struct ServicesMutation;
 #[Object]
 impl ServicesMutation {
     /// Adds a service to a subscriber.
-    async fn service_create(&self, ctx: &Context<'_>, input: ServiceCreateInput) -> ApiResult<ServiceCreatePayload> {
+    async fn service_create(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: ServiceCreateInput,
+    ) -> ApiResult<ServiceCreatePayload> {
         let result = match input.command() {
             Ok(cmd) => ctx.rq().write(async move |tx| runs::service_create(tx, &cmd).await).await,
             Err(e) => Err(e),
@@ -23,7 +27,11 @@ impl ServicesMutation {
     }
 
     /// Lets a service begin that was added with `activate: false`.
-    async fn service_activate(&self, ctx: &Context<'_>, input: ServiceActivateInput) -> ApiResult<ServiceActivatePayload> {
+    async fn service_activate(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: ServiceActivateInput,
+    ) -> ApiResult<ServiceActivatePayload> {
         let result = match input.command() {
             Ok(cmd) => ctx.rq().write(async move |tx| runs::service_activate(tx, &cmd).await).await,
             Err(e) => Err(e),
@@ -32,7 +40,11 @@ impl ServicesMutation {
     }
 
     /// Switches a service off until staff switch it on again; its next login is rejected.
-    async fn service_suspend(&self, ctx: &Context<'_>, input: ServiceSuspendInput) -> ApiResult<ServiceSuspendPayload> {
+    async fn service_suspend(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: ServiceSuspendInput,
+    ) -> ApiResult<ServiceSuspendPayload> {
         let result = match input.command() {
             Ok(cmd) => ctx.rq().write(async move |tx| runs::service_suspend(tx, &cmd).await).await,
             Err(e) => Err(e),
@@ -41,7 +53,11 @@ impl ServicesMutation {
     }
 
     /// Lifts a suspension. A service that has to be paid for first stays SUSPENDED, for that reason.
-    async fn service_resume(&self, ctx: &Context<'_>, input: ServiceResumeInput) -> ApiResult<ServiceResumePayload> {
+    async fn service_resume(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: ServiceResumeInput,
+    ) -> ApiResult<ServiceResumePayload> {
         let result = match input.command() {
             Ok(cmd) => ctx.rq().write(async move |tx| runs::service_resume(tx, &cmd).await).await,
             Err(e) => Err(e),
@@ -53,7 +69,7 @@ impl ServicesMutation {
     async fn service_password_set(
         &self,
         ctx: &Context<'_>,
-        input: ServicePasswordSetInput,
+        #[graphql(desc = "What is asked for.")] input: ServicePasswordSetInput,
     ) -> ApiResult<ServicePasswordSetPayload> {
         let result = match input.command() {
             Ok(cmd) => {

@@ -14,7 +14,7 @@ pub struct ServicesQuery;
 #[Object]
 impl ServicesQuery {
     /// A service by its id.
-    async fn service(&self, ctx: &Context<'_>, id: ID) -> ApiResult<Option<Service>> {
+    async fn service(&self, ctx: &Context<'_>, #[graphql(desc = "Which.")] id: ID) -> ApiResult<Option<Service>> {
         find(ctx.rq(), &id).await
     }
 }
@@ -45,5 +45,5 @@ pub async fn of_subscriber(
             Ok((rows, total))
         })
         .await?;
-    Ok(ServiceConnection::of(rows, total, |s| s.id))
+    Ok(ServiceConnection::of(ctx, rows, total, |s| s.id))
 }

@@ -18,10 +18,15 @@ use crate::graphql::subscribers::{Address, AddressInput, Subscriber};
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "services::ServiceStatus")]
 pub enum ServiceStatus {
+    /// Not yet on.
     Pending,
+    /// On.
     Active,
+    /// Unpaid, still on.
     Grace,
+    /// Off, may come back.
     Suspended,
+    /// Over.
     Terminated,
 }
 
@@ -29,17 +34,24 @@ pub enum ServiceStatus {
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "services::SuspensionCause")]
 pub enum SuspensionCause {
+    /// An invoice is overdue.
     Arrears,
+    /// The time that was paid for is over.
     Expired,
+    /// Somebody at the ISP did it.
     Staff,
+    /// The subscriber asked for it.
     Subscriber,
 }
 
 /// Why and since when a service is off.
 #[derive(SimpleObject)]
 pub struct Suspension {
+    /// What switched it off.
     pub cause: SuspensionCause,
+    /// Since when.
     pub since: DateTime,
+    /// Why, in the words of who did it.
     pub reason: Option<String>,
 }
 
@@ -53,15 +65,18 @@ impl From<services::Service> for Service {
     }
 }
 
+/// A plan that a subscriber has.
 #[Object]
 impl Service {
+    /// Names it everywhere.
     pub async fn id(&self) -> ID {
         ids::out(self.0.id)
     }
 
+    /// Whose it is.
     async fn subscriber(&self, ctx: &Context<'_>) -> ApiResult<Subscriber> {
         let found = ctx.rq().loader().load_one(self.0.subscriber_id).await?;
-        Ok(Subscriber(found.ok_or(Error::Forbidden)?))
+        Ok(found.ok_or(Error::Forbidden)?.into())
     }
 
     /// What is sold under this plan now; the service keeps the price and speed that it has until its next period.
@@ -70,6 +85,7 @@ impl Service {
         Ok(Plan(found.ok_or(Error::Forbidden)?))
     }
 
+    /// Whether it is on.
     async fn status(&self) -> ServiceStatus {
         self.0.state.status().into()
     }
@@ -88,6 +104,7 @@ impl Service {
         self.0.username.as_deref()
     }
 
+    /// Where it is installed; decides the place of supply. Null = the subscriber's address.
     async fn installation_address(&self) -> Option<Address> {
         self.0.installation_address.clone().map(Into::into)
     }
@@ -128,7 +145,8 @@ impl Service {
     }
 
     /// What it used on these days. Needs `session:read`; a subscriber sees its own.
-    async fn usage(&self, ctx: &Context<'_>, range: DateRange) -> ApiResult<Option<Usage>> {
+    #[graphql(complexity = "50 + child_complexity")]
+    async fn usage(&self, ctx: &Context<'_>, #[graphql(desc = "Which days.")] range: DateRange) -> ApiResult<Option<Usage>> {
         let service = self.0.clone();
         let usage = ctx
             .rq()
@@ -146,12 +164,16 @@ impl Service {
 connection!(ServiceConnection, ServiceEdge, Service);
 lookup!(ServiceId => services::Service, services::by_ids, |service| service.id);
 
+/// A plan for a subscriber.
 #[derive(InputObject)]
 pub struct ServiceCreateInput {
+    /// Whose it is.
     subscriber_id: ID,
+    /// What is bought.
     plan_id: ID,
     /// Null for a plan without network access.
     username: Option<String>,
+    /// The network password.
     password: Option<String>,
     /// Where it is installed; decides the place of supply. Default: the subscriber's address.
     installation_address: Option<AddressInput>,
@@ -161,6 +183,7 @@ pub struct ServiceCreateInput {
     /// says.
     #[graphql(default = true)]
     activate: bool,
+    /// Makes a repeated call answer with the first one's service.
     idempotency_key: Uuid,
 }
 
@@ -181,11 +204,14 @@ impl ServiceCreateInput {
     }
 }
 
+/// A service that is to begin.
 #[derive(InputObject)]
 pub struct ServiceActivateInput {
+    /// Which.
     id: ID,
     /// Default: the day that was agreed, if that is still to come, else today.
     starts_on: Option<Date>,
+    /// Makes a repeated call answer with the first one's result.
     idempotency_key: Uuid,
 }
 
@@ -199,10 +225,14 @@ impl ServiceActivateInput {
     }
 }
 
+/// A service that is switched off until you say otherwise.
 #[derive(InputObject)]
 pub struct ServiceSuspendInput {
+    /// Which.
     id: ID,
+    /// Why, for your colleagues.
     reason: String,
+    /// Makes a repeated call answer with the first one's result.
     idempotency_key: Uuid,
 }
 
@@ -216,9 +246,12 @@ impl ServiceSuspendInput {
     }
 }
 
+/// A service that goes on again.
 #[derive(InputObject)]
 pub struct ServiceResumeInput {
+    /// Which.
     id: ID,
+    /// Makes a repeated call answer with the first one's result.
     idempotency_key: Uuid,
 }
 
@@ -234,7 +267,9 @@ impl ServiceResumeInput {
 /// The network password.
 #[derive(InputObject)]
 pub struct ServicePasswordSetInput {
+    /// Which service.
     id: ID,
+    /// The new network password.
     password: String,
 }
 
@@ -250,8 +285,10 @@ impl ServicePasswordSetInput {
 /// Declares a payload with a service and the invoice of its first period.
 macro_rules! with_invoice {
     ($name:ident) => {
+        /// What became of the request: the service, or why not.
         #[derive(SimpleObject)]
         pub struct $name {
+            /// As it is now; null when refused.
             pub service: Option<Service>,
             /// Of the first period; null when nothing is due in advance.
             pub invoice: Option<Invoice>,

@@ -1,3 +1,4 @@
+mod ahead;
 mod mutation;
 mod query;
 pub mod types;

@@ -15,7 +15,11 @@ pub struct SubscribersMutation;
 #[Object]
 impl SubscribersMutation {
     /// Registers a customer and gives it its account number.
-    async fn subscriber_create(&self, ctx: &Context<'_>, input: SubscriberCreateInput) -> ApiResult<SubscriberCreatePayload> {
+    async fn subscriber_create(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: SubscriberCreateInput,
+    ) -> ApiResult<SubscriberCreatePayload> {
         let result = match input.command() {
             Ok(cmd) => {
                 ctx.rq()
@@ -28,7 +32,11 @@ impl SubscribersMutation {
     }
 
     /// Changes a subscriber; a new payer counts from the next invoice on.
-    async fn subscriber_update(&self, ctx: &Context<'_>, input: SubscriberUpdateInput) -> ApiResult<SubscriberUpdatePayload> {
+    async fn subscriber_update(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: SubscriberUpdateInput,
+    ) -> ApiResult<SubscriberUpdatePayload> {
         let result = match input.command() {
             Ok(cmd) => {
                 ctx.rq()
@@ -44,7 +52,7 @@ impl SubscribersMutation {
     async fn subscriber_password_set(
         &self,
         ctx: &Context<'_>,
-        input: SubscriberPasswordSetInput,
+        #[graphql(desc = "What is asked for.")] input: SubscriberPasswordSetInput,
     ) -> ApiResult<SubscriberPasswordSetPayload> {
         let result = match ids::input(&input.subscriber_id, "subscriberId") {
             Ok(id) => {

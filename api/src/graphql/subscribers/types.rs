@@ -7,6 +7,7 @@ use trunkline_domain::subscribers::{
     self, CreateSubscriber, SubscriberFilter as Filter, SubscriberOrder as Order, UpdateSubscriber,
 };
 
+use super::ahead::Ahead;
 use crate::graphql::billing::{self, InvoiceConnection};
 use crate::graphql::ctx::{CtxExt, lookup};
 use crate::graphql::error::{ApiResult, payload};
@@ -16,20 +17,28 @@ use crate::graphql::payments::{self, PaymentConnection};
 use crate::graphql::scalars::{DateTime, Money, Uuid, patch};
 use crate::graphql::services::{self, ServiceConnection, ServiceStatus};
 
+/// Whether somebody is a customer.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "subscribers::SubscriberStatus")]
 pub enum SubscriberStatus {
+    /// A customer.
     Active,
+    /// No longer a customer.
     Closed,
 }
 
+/// Where somebody lives or something is installed.
 #[derive(SimpleObject, Clone)]
 pub struct Address {
+    /// House and street.
     pub line1: String,
+    /// What else finds the place, such as a floor.
     pub line2: Option<String>,
+    /// Town or city.
     pub city: Option<String>,
     /// ISO 3166-2 subdivision without the country, e.g. "KA"; decides the place of supply.
     pub region: Option<String>,
+    /// Postal code, as it is written there.
     pub postal_code: Option<String>,
     /// ISO 3166-1 alpha-2
     pub country: String,
@@ -48,13 +57,18 @@ impl From<subscribers::Address> for Address {
     }
 }
 
+/// Where somebody lives or something is installed.
 #[derive(InputObject)]
 pub struct AddressInput {
+    /// House and street.
     pub line1: String,
+    /// What else finds the place, such as a floor.
     pub line2: Option<String>,
+    /// Town or city.
     pub city: Option<String>,
     /// ISO 3166-2 subdivision without the country, e.g. "KA".
     pub region: Option<String>,
+    /// Postal code, as it is written there.
     pub postal_code: Option<String>,
     /// ISO 3166-1 alpha-2
     pub country: String,
@@ -75,53 +89,65 @@ impl From<AddressInput> for subscribers::Address {
 
 /// A customer of the ISP.
 #[derive(Clone)]
-pub struct Subscriber(pub subscribers::Subscriber);
+pub struct Subscriber {
+    pub row: subscribers::Subscriber,
+    pub ahead: Ahead,
+}
 
 impl From<subscribers::Subscriber> for Subscriber {
-    fn from(subscriber: subscribers::Subscriber) -> Self {
-        Self(subscriber)
+    fn from(row: subscribers::Subscriber) -> Self {
+        let ahead = Ahead::default();
+        Self { row, ahead }
     }
 }
 
 // One #[Object] for all capabilities: each adds its resolvers at its place below and keeps its code in its own folder.
+/// A customer of the ISP.
 #[Object]
 impl Subscriber {
+    /// Names it everywhere.
     pub async fn id(&self) -> ID {
-        ids::out(self.0.id)
+        ids::out(self.row.id)
     }
 
     /// Human-facing, at most 12 characters with a check digit, unique within the tenant; also the payment reference.
     async fn account_number(&self) -> &str {
-        &self.0.account_number
+        &self.row.account_number
     }
 
+    /// The person's or company's name.
     async fn name(&self) -> &str {
-        &self.0.name
+        &self.row.name
     }
 
+    /// Where it is written to.
     async fn email(&self) -> Option<&str> {
-        self.0.email.as_deref()
+        self.row.email.as_deref()
     }
 
+    /// Telephone number, in E.164.
     async fn phone(&self) -> Option<&str> {
-        self.0.phone.as_deref()
+        self.row.phone.as_deref()
     }
 
+    /// The buyer's own registration, such as a GSTIN.
     async fn tax_id(&self) -> Option<&str> {
-        self.0.tax_id.as_deref()
+        self.row.tax_id.as_deref()
     }
 
+    /// Where it lives; decides the place of supply.
     async fn address(&self) -> Option<Address> {
-        self.0.address.clone().map(Address::from)
+        self.row.address.clone().map(Address::from)
     }
 
+    /// Whether it is a customer still.
     async fn status(&self) -> SubscriberStatus {
-        self.0.status.into()
+        self.row.status.into()
     }
 
     /// Who pays this subscriber's invoices; null = itself.
     async fn bill_to(&self, ctx: &Context<'_>) -> ApiResult<Option<Self>> {
-        match self.0.bill_to_id {
+        match self.row.bill_to_id {
             Some(id) => by_id(ctx, id).await,
             None => Ok(None),
         }
@@ -132,36 +158,53 @@ impl Subscriber {
     async fn services(
         &self,
         ctx: &Context<'_>,
-        #[graphql(default = 20)] first: i32,
-        after: Option<String>,
+        #[graphql(default = 20, desc = "How many at most, 0 to 100.")] first: i32,
+        #[graphql(desc = "Begins behind the object that this cursor names.")] after: Option<String>,
     ) -> ApiResult<ServiceConnection> {
-        services::of_subscriber(ctx, self.0.id, first, after.as_deref()).await
+        match self.ahead.services(first, after.as_deref()) {
+            Some(page) => Ok(ServiceConnection::of(ctx, page, None, |s| s.id)),
+            None => services::of_subscriber(ctx, self.row.id, first, after.as_deref()).await,
+        }
     }
 
     /// Positive: the subscriber owes. Negative: credit in hand. Derived from the ledger.
     async fn balance(&self, ctx: &Context<'_>) -> ApiResult<Option<Money>> {
-        payments::balance_of(ctx, self.0.id).await.map(Some)
+        match self.ahead.balance {
+            Some(balance) => Ok(Some(balance.into())),
+            None => payments::balance_of(ctx, self.row.id).await.map(Some),
+        }
     }
 
     /// The invoices that it pays, newest first.
     #[graphql(complexity = "page::cost(first, child_complexity)")]
-    async fn invoices(&self, ctx: &Context<'_>, first: i32, after: Option<String>) -> ApiResult<Option<InvoiceConnection>> {
-        billing::invoices_of(ctx, self.0.id, first, after).await.map(Some)
+    async fn invoices(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many at most, 0 to 100.")] first: i32,
+        #[graphql(desc = "Begins behind the object that this cursor names.")] after: Option<String>,
+    ) -> ApiResult<Option<InvoiceConnection>> {
+        billing::invoices_of(ctx, self.row.id, first, after).await.map(Some)
     }
 
     /// What it has paid, newest first.
     #[graphql(complexity = "page::cost(first, child_complexity)")]
-    async fn payments(&self, ctx: &Context<'_>, first: i32, after: Option<String>) -> ApiResult<Option<PaymentConnection>> {
-        payments::payments_of(ctx, self.0.id, first, after).await.map(Some)
+    async fn payments(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many at most, 0 to 100.")] first: i32,
+        #[graphql(desc = "Begins behind the object that this cursor names.")] after: Option<String>,
+    ) -> ApiResult<Option<PaymentConnection>> {
+        payments::payments_of(ctx, self.row.id, first, after).await.map(Some)
     }
 
+    /// When it was written down.
     async fn created_at(&self) -> DateTime {
-        DateTime(self.0.created_at)
+        DateTime(self.row.created_at)
     }
 
     /// Pass it as `expectedVersion`.
     async fn version(&self) -> i32 {
-        self.0.version
+        self.row.version
     }
 }
 
@@ -170,7 +213,7 @@ connection!(SubscriberConnection, SubscriberEdge, Subscriber);
 
 /// The subscriber that another object refers to; none where a subscriber's portal login may not see it.
 pub async fn by_id(ctx: &Context<'_>, id: SubscriberId) -> ApiResult<Option<Subscriber>> {
-    Ok(ctx.rq().loader().load_one(id).await?.map(Subscriber))
+    Ok(ctx.rq().loader().load_one(id).await?.map(Subscriber::from))
 }
 
 /// What is absent does not restrict the list.
@@ -178,6 +221,7 @@ pub async fn by_id(ctx: &Context<'_>, id: SubscriberId) -> ApiResult<Option<Subs
 pub struct SubscriberFilter {
     /// Matches name, account number, phone, e-mail or user name.
     search: Option<String>,
+    /// Customers still, or no longer.
     status: Option<SubscriberStatus>,
     /// With a service of this plan that is not terminated, unless `serviceStatus` asks for those.
     plan_id: Option<ID>,
@@ -201,23 +245,33 @@ impl SubscriberFilter {
     }
 }
 
+/// What subscribers can be ordered by.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "subscribers::SubscriberSort")]
 pub enum SubscriberSort {
+    /// When they were written down.
     CreatedAt,
+    /// Their names.
     Name,
+    /// Their account numbers.
     AccountNumber,
 }
 
+/// Which end of an order comes first.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 pub enum SortDirection {
+    /// The smallest, or oldest.
     Asc,
+    /// The largest, or newest.
     Desc,
 }
 
+/// An order of subscribers.
 #[derive(InputObject)]
 pub struct SubscriberOrder {
+    /// What they are ordered by.
     by: SubscriberSort,
+    /// Which end comes first.
     direction: SortDirection,
 }
 
@@ -230,17 +284,22 @@ impl From<SubscriberOrder> for Order {
     }
 }
 
+/// A new customer.
 #[derive(InputObject)]
 pub struct SubscriberCreateInput {
+    /// The person's or company's name.
     name: String,
+    /// Where it is written to.
     email: Option<String>,
     /// E.164, or as dialled in the ISP's country.
     phone: Option<String>,
     /// The buyer's own registration, such as a GSTIN.
     tax_id: Option<String>,
+    /// Where it lives; decides the place of supply.
     address: Option<AddressInput>,
     /// Who is to pay this subscriber's invoices; a subscriber that pays for itself.
     bill_to_id: Option<ID>,
+    /// Makes a repeated call answer with the first one's subscriber.
     idempotency_key: Option<Uuid>,
 }
 
@@ -258,13 +317,20 @@ impl SubscriberCreateInput {
     }
 }
 
+/// What is absent stays; null clears it.
 #[derive(InputObject)]
 pub struct SubscriberUpdateInput {
+    /// Which subscriber.
     id: ID,
+    /// The `version` that you saw; another one is STALE_VERSION.
     expected_version: i32,
+    /// The person's or company's name.
     name: MaybeUndefined<String>,
+    /// Where it is written to.
     email: MaybeUndefined<String>,
+    /// E.164, or as dialled in the ISP's country.
     phone: MaybeUndefined<String>,
+    /// The buyer's own registration, such as a GSTIN.
     tax_id: MaybeUndefined<String>,
     /// Replaces the address as a whole.
     address: MaybeUndefined<AddressInput>,
@@ -291,8 +357,10 @@ impl SubscriberUpdateInput {
     }
 }
 
+/// A password for the portal; never the network's.
 #[derive(InputObject)]
 pub struct SubscriberPasswordSetInput {
+    /// Whose.
     pub subscriber_id: ID,
     /// 10 to 200 characters.
     pub password: String,

@@ -19,38 +19,66 @@ pub struct TenantsMutation;
 #[Object]
 impl TenantsMutation {
     /// Platform host: opens a tenant from a template, with its owner as its first staff member. It is whole or not there.
-    async fn tenant_create(&self, ctx: &Context<'_>, input: TenantCreateInput) -> ApiResult<TenantCreatePayload> {
+    async fn tenant_create(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: TenantCreateInput,
+    ) -> ApiResult<TenantCreatePayload> {
         TenantCreatePayload::of(create(ctx.rq(), input).await)
     }
 
     /// Platform host, platform staff: takes a tenant off. Its staff and subscribers are answered TENANT_SUSPENDED and its
     /// network logins rejected until it is resumed; nothing is lost.
-    async fn tenant_suspend(&self, ctx: &Context<'_>, input: TenantSuspendInput) -> ApiResult<TenantSuspendPayload> {
+    async fn tenant_suspend(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: TenantSuspendInput,
+    ) -> ApiResult<TenantSuspendPayload> {
         TenantSuspendPayload::of(suspend(ctx.rq(), &input).await)
     }
 
     /// Platform host, platform staff: lets a suspended tenant go on.
-    async fn tenant_resume(&self, ctx: &Context<'_>, input: TenantResumeInput) -> ApiResult<TenantResumePayload> {
+    async fn tenant_resume(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: TenantResumeInput,
+    ) -> ApiResult<TenantResumePayload> {
         TenantResumePayload::of(resume(ctx.rq(), &input.id).await)
     }
 
     /// Platform host, platform staff: takes on a director with its first login.
-    async fn director_create(&self, ctx: &Context<'_>, input: DirectorCreateInput) -> ApiResult<DirectorCreatePayload> {
+    async fn director_create(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: DirectorCreateInput,
+    ) -> ApiResult<DirectorCreatePayload> {
         DirectorCreatePayload::of(create_director(ctx.rq(), input).await)
     }
 
     /// Platform host: claims a hostname for a tenant. It serves once `domainVerify` has found the TXT record.
-    async fn domain_add(&self, ctx: &Context<'_>, input: DomainAddInput) -> ApiResult<DomainAddPayload> {
+    async fn domain_add(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: DomainAddInput,
+    ) -> ApiResult<DomainAddPayload> {
         DomainAddPayload::of(add(ctx.rq(), &input).await)
     }
 
     /// Platform host: looks for the TXT record and puts the hostname into service. INVALID_STATE when it is not there.
-    async fn domain_verify(&self, ctx: &Context<'_>, input: DomainVerifyInput) -> ApiResult<DomainVerifyPayload> {
+    async fn domain_verify(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: DomainVerifyInput,
+    ) -> ApiResult<DomainVerifyPayload> {
         DomainVerifyPayload::of(verify(ctx.rq(), &input.id).await)
     }
 
     /// Platform host: gives a hostname up; it serves nobody from now on.
-    async fn domain_remove(&self, ctx: &Context<'_>, input: DomainRemoveInput) -> ApiResult<DomainRemovePayload> {
+    async fn domain_remove(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: DomainRemoveInput,
+    ) -> ApiResult<DomainRemovePayload> {
         DomainRemovePayload::of(remove(ctx.rq(), &input.id).await)
     }
 }

@@ -13,7 +13,7 @@ pub struct TenantsQuery;
 #[Object]
 impl TenantsQuery {
     /// Platform host: a tenant by its id; a director sees its own.
-    async fn tenant(&self, ctx: &Context<'_>, id: ID) -> ApiResult<Option<Tenant>> {
+    async fn tenant(&self, ctx: &Context<'_>, #[graphql(desc = "Which.")] id: ID) -> ApiResult<Option<Tenant>> {
         find(ctx.rq(), &id).await
     }
 
@@ -22,10 +22,10 @@ impl TenantsQuery {
     async fn tenants(
         &self,
         ctx: &Context<'_>,
-        first: i32,
-        after: Option<String>,
+        #[graphql(desc = "How many at most, 0 to 100.")] first: i32,
+        #[graphql(desc = "Begins behind the object that this cursor names.")] after: Option<String>,
         #[graphql(desc = "Part of the name or slug.")] search: Option<String>,
-        status: Option<TenantStatus>,
+        #[graphql(desc = "In this state; in any when absent.")] status: Option<TenantStatus>,
     ) -> ApiResult<Option<TenantConnection>> {
         let filter = TenantFilter {
             search: search.map(|s| s.trim().to_owned()).filter(|s| !s.is_empty()),
@@ -36,13 +36,18 @@ impl TenantsQuery {
     }
 
     /// Platform host, platform staff: a director by its id. A director sees itself.
-    async fn director(&self, ctx: &Context<'_>, id: ID) -> ApiResult<Option<Director>> {
+    async fn director(&self, ctx: &Context<'_>, #[graphql(desc = "Which.")] id: ID) -> ApiResult<Option<Director>> {
         find_director(ctx.rq(), &id).await
     }
 
     /// Platform host, platform staff: the directors, in the order in which they came.
     #[graphql(complexity = "page::cost(first, child_complexity)")]
-    async fn directors(&self, ctx: &Context<'_>, first: i32, after: Option<String>) -> ApiResult<Option<DirectorConnection>> {
+    async fn directors(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many at most, 0 to 100.")] first: i32,
+        #[graphql(desc = "Begins behind the object that this cursor names.")] after: Option<String>,
+    ) -> ApiResult<Option<DirectorConnection>> {
         let request = PageRequest::new(first, after.as_deref())?;
         let tx = ctx.rq().platform().await?;
         let rows = tenants::director_list(&tx, request).await?;
@@ -51,7 +56,7 @@ impl TenantsQuery {
         } else {
             None
         };
-        Ok(Some(DirectorConnection::of(rows, total, |d| (d.created_at, d.id))))
+        Ok(Some(DirectorConnection::of(ctx, rows, total, |d| (d.created_at, d.id))))
     }
 }
 
@@ -64,7 +69,7 @@ pub async fn page(ctx: &Context<'_>, first: i32, after: Option<String>, filter: 
     } else {
         None
     };
-    Ok(TenantConnection::of(rows, total, |t| (t.created_at, t.id)))
+    Ok(TenantConnection::of(ctx, rows, total, |t| (t.created_at, t.id)))
 }
 
 /// A tenant by a global id, for `tenant` and `node`.

@@ -20,10 +20,15 @@ use crate::graphql::{ids, page};
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "db::TenantStatus")]
 pub enum TenantStatus {
+    /// It is being opened.
     Provisioning,
+    /// It is trying the platform out.
     Trial,
+    /// It is open.
     Active,
+    /// It is off until it is resumed.
     Suspended,
+    /// It is gone; its data is kept.
     Archived,
 }
 
@@ -37,8 +42,10 @@ impl From<TenantDetails> for Tenant {
     }
 }
 
+/// An ISP as the platform sees it.
 #[Object]
 impl Tenant {
+    /// Names it everywhere.
     pub async fn id(&self) -> ID {
         ids::out(self.0.id)
     }
@@ -48,6 +55,7 @@ impl Tenant {
         &self.0.slug
     }
 
+    /// What it is called.
     async fn name(&self) -> &str {
         &self.0.name
     }
@@ -57,6 +65,7 @@ impl Tenant {
         &self.0.country
     }
 
+    /// What it bills in.
     async fn currency(&self) -> ApiResult<CurrencyCode> {
         Ok(CurrencyCode(self.0.currency.parse().map_err(Error::internal)?))
     }
@@ -66,6 +75,7 @@ impl Tenant {
         &self.0.timezone
     }
 
+    /// Whether it is served.
     async fn status(&self) -> TenantStatus {
         self.0.status.into()
     }
@@ -86,6 +96,7 @@ impl Tenant {
         Ok(ctx.rq().platform_loader().load_one(id).await?.map(Director))
     }
 
+    /// When it was opened.
     async fn created_at(&self) -> DateTime {
         DateTime(self.0.created_at)
     }
@@ -114,12 +125,15 @@ impl From<tenants::Director> for Director {
     }
 }
 
+/// A holding company, franchise head or provider that owns tenants.
 #[Object]
 impl Director {
+    /// Names it everywhere.
     pub async fn id(&self) -> ID {
         ids::out(self.0.id)
     }
 
+    /// What it is called.
     async fn name(&self) -> &str {
         &self.0.name
     }
@@ -129,8 +143,8 @@ impl Director {
     async fn tenants(
         &self,
         ctx: &Context<'_>,
-        #[graphql(default = 20)] first: i32,
-        after: Option<String>,
+        #[graphql(default = 20, desc = "How many at most, 0 to 100.")] first: i32,
+        #[graphql(desc = "Begins behind the object that this cursor names.")] after: Option<String>,
     ) -> ApiResult<Option<TenantConnection>> {
         let filter = TenantFilter {
             director: Some(self.0.id),
@@ -152,12 +166,15 @@ impl From<tenants::Domain> for Domain {
     }
 }
 
+/// A hostname of a tenant's own. It serves once it is verified.
 #[Object]
 impl Domain {
+    /// Names it everywhere.
     pub async fn id(&self) -> ID {
         ids::out(self.0.id)
     }
 
+    /// The name, in lower case.
     async fn hostname(&self) -> &str {
         &self.0.hostname
     }
@@ -167,6 +184,7 @@ impl Domain {
         self.0.is_primary
     }
 
+    /// Since when it serves; null until it is proved.
     async fn verified_at(&self) -> Option<DateTime> {
         self.0.verified_at.map(DateTime)
     }
@@ -204,25 +222,32 @@ impl Loader<TenantId> for PlatformLookup {
     }
 }
 
+/// The DNS record that proves whose name it is.
 #[derive(SimpleObject)]
 pub struct DomainVerification {
+    /// The TXT record's name.
     record_name: String,
+    /// What it has to hold.
     record_value: String,
 }
 
 /// The tenant's first staff member, with all permissions.
 #[derive(InputObject)]
 pub struct TenantOwnerInput {
+    /// The owner's name.
     name: String,
+    /// What the owner signs in with, on the tenant's host.
     email: String,
     /// 10 to 200 characters.
     password: String,
 }
 
+/// A new ISP.
 #[derive(InputObject)]
 pub struct TenantCreateInput {
     /// Lower-case letters, digits and inner hyphens, 3 to 40 characters, not reserved; becomes the subdomain.
     slug: String,
+    /// What it is called.
     name: String,
     /// A folder of tenant-templates/, e.g. "in-broadband" or "ke-hotspot".
     template: String,
@@ -232,7 +257,9 @@ pub struct TenantCreateInput {
     timezone: Option<String>,
     /// Platform staff: any or none; a director: itself, also when absent.
     director_id: Option<ID>,
+    /// Its first staff member.
     owner: TenantOwnerInput,
+    /// Makes a repeated call answer with the first one's tenant.
     idempotency_key: Option<Uuid>,
 }
 
@@ -259,29 +286,39 @@ impl TenantCreateInput {
     }
 }
 
+/// A tenant that is switched off.
 #[derive(InputObject)]
 pub struct TenantSuspendInput {
+    /// Which.
     pub id: ID,
+    /// Why.
     pub reason: String,
 }
 
+/// A tenant that goes on again.
 #[derive(InputObject)]
 pub struct TenantResumeInput {
+    /// Which.
     pub id: ID,
 }
 
 /// Who signs in for a director on the platform host.
 #[derive(InputObject)]
 pub struct DirectorAccountInput {
+    /// The person's name.
     name: String,
+    /// What it signs in with, on the platform's host.
     email: String,
     /// 10 to 200 characters.
     password: String,
 }
 
+/// A new director and its first login.
 #[derive(InputObject)]
 pub struct DirectorCreateInput {
+    /// What it is called.
     name: String,
+    /// Who signs in for it first.
     account: DirectorAccountInput,
 }
 
@@ -298,19 +335,26 @@ impl From<DirectorCreateInput> for CreateDirector {
     }
 }
 
+/// A hostname for a tenant.
 #[derive(InputObject)]
 pub struct DomainAddInput {
+    /// Whose hosts it is to join.
     pub tenant_id: ID,
+    /// A name that its owner can add a TXT record to.
     pub hostname: String,
 }
 
+/// A hostname whose record was published.
 #[derive(InputObject)]
 pub struct DomainVerifyInput {
+    /// Which.
     pub id: ID,
 }
 
+/// A hostname that is given up.
 #[derive(InputObject)]
 pub struct DomainRemoveInput {
+    /// Which.
     pub id: ID,
 }
 
@@ -321,8 +365,10 @@ payload!(DirectorCreatePayload { director: Director });
 payload!(DomainAddPayload { domain: Domain });
 payload!(DomainVerifyPayload { domain: Domain });
 
+/// What became of the request: what was removed, or why not.
 #[derive(SimpleObject)]
 pub struct DomainRemovePayload {
+    /// The id that it had; null when refused.
     pub removed_id: Option<ID>,
     /// Business refusals; empty when it was done.
     pub user_errors: Vec<UserError>,
