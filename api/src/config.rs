@@ -89,6 +89,11 @@ pub enum ApiRate {
     PerSecond { cost: NonZeroU32, requests: NonZeroU32 },
 }
 
+impl ApiRate {
+    /// Buckets are refilled by the nanosecond, and an ISP's is ten times as large.
+    const MOST: NonZeroU32 = NonZeroU32::new(100_000_000).unwrap();
+}
+
 impl TryFrom<String> for ApiRate {
     type Error = String;
 
@@ -98,7 +103,7 @@ impl TryFrom<String> for ApiRate {
         }
         let (cost, requests) = text.split_once('/').unwrap_or_default();
         match (cost.trim().parse(), requests.trim().parse()) {
-            (Ok(cost), Ok(requests)) => Ok(Self::PerSecond { cost, requests }),
+            (Ok(cost), Ok(requests)) if cost <= Self::MOST && requests <= Self::MOST => Ok(Self::PerSecond { cost, requests }),
             _ => Err(format!(
                 "api_rate: cost units and requests a second, such as 50000/200, or off; not {text:?}"
             )),
@@ -282,6 +287,7 @@ mod tests {
             ("TRUNKLINE_PRODUCTION", "true", "secret_key"),
             ("TRUNKLINE_API_RATE", "many", "api_rate"),
             ("TRUNKLINE_API_RATE", "0/200", "api_rate"),
+            ("TRUNKLINE_API_RATE", "100000001/200", "api_rate"),
             ("TRUNKLINE_API_RATE", "50000", "api_rate"),
             ("TRUNKLINE_TRUSTED_PROXIES", "10.0.0.0/8,proxy", "proxy"),
         ] {

@@ -123,7 +123,7 @@ async fn the_examples_are_true() {
         .map(|f| f.unwrap().path())
         .collect();
     pages.sort();
-    assert!(pages.len() >= 7, "{pages:?}");
+    assert!(pages.len() >= 8, "{pages:?}");
     for page in pages {
         let name = page.file_name().unwrap().to_string_lossy().into_owned();
         examples += run(&app, &name, &fs::read_to_string(&page).unwrap()).await;
