@@ -91,7 +91,7 @@ pub enum ApiRate {
 
 impl ApiRate {
     /// Buckets are refilled by the nanosecond, and an ISP's is ten times as large.
-    const MOST: NonZeroU32 = NonZeroU32::new(100_000_000).unwrap();
+    const MOST: u32 = 100_000_000;
 }
 
 impl TryFrom<String> for ApiRate {
@@ -103,7 +103,7 @@ impl TryFrom<String> for ApiRate {
         }
         let (cost, requests) = text.split_once('/').unwrap_or_default();
         match (cost.trim().parse(), requests.trim().parse()) {
-            (Ok(cost), Ok(requests)) if cost <= Self::MOST && requests <= Self::MOST => Ok(Self::PerSecond { cost, requests }),
+            (Ok(cost), Ok(requests)) if cost.get().max(requests.get()) <= Self::MOST => Ok(Self::PerSecond { cost, requests }),
             _ => Err(format!(
                 "api_rate: cost units and requests a second, such as 50000/200, or off; not {text:?}"
             )),
