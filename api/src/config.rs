@@ -102,7 +102,7 @@ impl TryFrom<String> for ApiRate {
             return Ok(Self::Off);
         }
         let (cost, requests) = text.split_once('/').unwrap_or_default();
-        match (cost.trim().parse(), requests.trim().parse()) {
+        match (cost.trim().parse::<NonZeroU32>(), requests.trim().parse::<NonZeroU32>()) {
             (Ok(cost), Ok(requests)) if cost.get().max(requests.get()) <= Self::MOST => Ok(Self::PerSecond { cost, requests }),
             _ => Err(format!(
                 "api_rate: cost units and requests a second, such as 50000/200, or off; not {text:?}"
