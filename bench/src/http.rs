@@ -1,0 +1,100 @@
+//! HTTP/1.1 with as little processor time as a load generator should take: one connection, kept alive, one request at a time.
+
+use anyhow::{Context, Result, bail, ensure};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+pub struct Http {
+    stream: TcpStream,
+    sent: Vec<u8>,
+    received: Vec<u8>,
+}
+
+/// Where and as whom a request goes.
+pub struct To<'a> {
+    pub host: &'a str,
+    /// None: nobody has signed in.
+    pub token: Option<&'a str>,
+}
+
+impl Http {
+    pub async fn connect(address: &str) -> Result<Self> {
+        let stream = TcpStream::connect(address).await.context("the server is not there")?;
+        stream.set_nodelay(true)?;
+        Ok(Self {
+            stream,
+            sent: Vec::new(),
+            received: Vec::with_capacity(64 * 1024),
+        })
+    }
+
+    /// Posts JSON to `/graphql`; the body of the answer, which must be 200.
+    pub async fn post(&mut self, to: &To<'_>, body: &str) -> Result<&[u8]> {
+        self.sent.clear();
+        let head = format!(
+            "POST /graphql HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n",
+            to.host,
+            body.len()
+        );
+        self.sent.extend_from_slice(head.as_bytes());
+        if let Some(token) = to.token {
+            self.sent.extend_from_slice(b"authorization: Bearer ");
+            self.sent.extend_from_slice(token.as_bytes());
+            self.sent.extend_from_slice(b"\r\n");
+        }
+        self.sent.extend_from_slice(b"\r\n");
+        self.sent.extend_from_slice(body.as_bytes());
+        self.stream.write_all(&self.sent).await?;
+        let (status, from, to) = self.answer().await?;
+        let body = &self.received[from..to];
+        ensure!(status == 200, "{status}: {}", String::from_utf8_lossy(body));
+        Ok(body)
+    }
+
+    /// Status, and where the body stands in what was received.
+    async fn answer(&mut self) -> Result<(u16, usize, usize)> {
+        self.received.clear();
+        let mut head = None;
+        loop {
+            ensure!(self.stream.read_buf(&mut self.received).await? > 0, "the server hung up");
+            if head.is_none()
+                && let Some(end) = find(&self.received, b"\r\n\r\n")
+            {
+                head = Some(parse(&self.received[..end]).map(|(status, length)| (status, end + 4, end + 4 + length))?);
+            }
+            if let Some(complete) = head.filter(|(_, _, end)| self.received.len() >= *end) {
+                return Ok(complete);
+            }
+        }
+    }
+}
+
+fn parse(head: &[u8]) -> Result<(u16, usize)> {
+    let head = std::str::from_utf8(head)?;
+    let mut lines = head.split("\r\n");
+    let status = lines.next().and_then(|l| l.split(' ').nth(1)).context("no status")?.parse()?;
+    for line in lines {
+        if let Some((name, value)) = line.split_once(':')
+            && name.eq_ignore_ascii_case("content-length")
+        {
+            return Ok((status, value.trim().parse()?));
+        }
+    }
+    bail!("the answer does not say how long it is");
+}
+
+pub fn find(text: &[u8], what: &[u8]) -> Option<usize> {
+    text.windows(what.len()).position(|w| w == what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heads_are_read() {
+        let head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nContent-Length: 12";
+        assert_eq!(parse(head).unwrap(), (200, 12));
+        assert!(parse(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked").is_err());
+    }
+}
