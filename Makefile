@@ -12,7 +12,7 @@ help:
 	@echo 'make demo    three ISPs on this machine, with FreeRADIUS; Ctrl-C stops it, ARGS=--fresh starts over'
 	@echo 'make test    everything that must hold before a change lands'
 	@echo 'make lint    format, clippy, schema, contract, dependencies'
-	@echo 'make bench   how provisioning and small queries compare with PostgreSQL itself'
+	@echo 'make bench   the API beside PostgreSQL doing the same statements; ARGS=--quick takes ten minutes'
 	@echo 'make soak    the kill and cancellation storms, long'
 
 setup:
@@ -31,8 +31,8 @@ lint: setup
 
 bench:
 	@deploy/setup.sh
-	@$(CARGO) build --release -p trunkline-api
-	@$(TARGET)/release/trunkline bench
+	@$(CARGO) build --release --locked --workspace --bins
+	@$(TARGET)/release/trunkline-bench --write bench/RESULTS.md $(ARGS)
 
 soak: setup
 	TRUNKLINE_SOAK=1 TRUNKLINE_STORM_REQUESTS=200000 $(CARGO) test --locked -p trunkline-tests --test suite -- --nocapture storm kill soak fuzz $(ARGS)

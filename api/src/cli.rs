@@ -15,7 +15,7 @@ use trunkline_domain::{Actor, runs};
 
 use crate::app::App;
 use crate::config::Config;
-use crate::{bench, demo, embedded, graphql, migrate, secret, serve, tether};
+use crate::{demo, embedded, graphql, migrate, secret, serve, tether};
 
 /// Runs many internet service providers side by side.
 #[derive(Parser)]
@@ -39,8 +39,6 @@ enum Command {
         #[arg(long)]
         fresh: bool,
     },
-    /// Compares opening an ISP and a small read with what PostgreSQL itself takes, on a scratch database.
-    Bench,
     /// Runs jobs only.
     Work,
     /// Brings the database to the current schema.
@@ -154,7 +152,6 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Config => print!("{}", config.masked()?),
         Command::Serve { work } => serve::serve(config, work).await?,
-        Command::Bench => bench::run(config).await?,
         Command::Demo { fresh } => demo::run(config, fresh).await?,
         Command::Work => serve::work(config).await?,
         Command::Migrate(args) => migrate::command(&database_settings(&config)?, args).await?,

@@ -2,7 +2,6 @@
 
 pub mod adapters;
 pub mod app;
-mod bench;
 pub mod cli;
 pub mod config;
 pub mod cookies;

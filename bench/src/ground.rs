@@ -58,7 +58,11 @@ impl Ground {
         let url = embedded.url.clone();
         let data = dir.join("postgresql/data");
         let postmaster = fs::read_to_string(data.join("postmaster.pid"))?;
-        let postmaster = postmaster.lines().next().and_then(|l| l.trim().parse().ok()).context("its number")?;
+        let postmaster = postmaster
+            .lines()
+            .next()
+            .and_then(|l| l.trim().parse().ok())
+            .context("its number")?;
         let port = fs::read_to_string(dir.join("postgresql/port"))?.trim().parse()?;
         let server = Server::start(&url, dir).await?;
         let mut admin = PgConnection::connect(&url).await?;
@@ -84,7 +88,8 @@ impl Ground {
             .await?;
         // The first ISP has some rows of its own; what all share is copied from it.
         let mut tx = admin.begin().await?;
-        tx.execute(AssertSqlSafe(format!("SET LOCAL search_path = \"{}\"", it.role(1)))).await?;
+        tx.execute(AssertSqlSafe(format!("SET LOCAL search_path = \"{}\"", it.role(1))))
+            .await?;
         tx.execute(include_str!("rows.sql")).await?;
         tx.commit().await?;
         admin.execute("VACUUM ANALYZE").await?;
@@ -150,11 +155,14 @@ impl Ground {
     }
 
     async fn sign_in(&self, host: &str, (email, password): (&str, &str)) -> Result<String> {
-        let query = "mutation($i: SessionCreateInput!) { sessionCreate(input: $i) { session { accessToken } userErrors { message } } }";
+        let query =
+            "mutation($i: SessionCreateInput!) { sessionCreate(input: $i) { session { accessToken } userErrors { message } } }";
         let body = json!({ "query": query, "variables": { "i": { "email": email, "password": password } } }).to_string();
         let mut http = Http::connect(&self.server.address).await?;
         let answer: Value = serde_json::from_slice(http.post(&To { host, token: None }, &body).await?)?;
-        let token = answer.pointer("/data/sessionCreate/session/accessToken").and_then(Value::as_str);
+        let token = answer
+            .pointer("/data/sessionCreate/session/accessToken")
+            .and_then(Value::as_str);
         Ok(token.with_context(|| format!("{host}: {answer}"))?.to_owned())
     }
 
@@ -217,7 +225,13 @@ impl Server {
             ensure!(ended.is_none(), "the server ended: see {}", dir.join("server.log").display());
             if let Ok(mut http) = Http::connect(&address).await
                 && http
-                    .post(&To { host: "platform.localhost", token: None }, r#"{"query":"{ __typename }"}"#)
+                    .post(
+                        &To {
+                            host: "platform.localhost",
+                            token: None,
+                        },
+                        r#"{"query":"{ __typename }"}"#,
+                    )
                     .await
                     .is_ok()
             {

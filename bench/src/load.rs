@@ -57,7 +57,9 @@ impl Generator {
             .spawn()?;
         let mut stdin = child.stdin.take().context("it reads")?;
         let stdout = BufReader::new(child.stdout.take().context("it writes")?).lines();
-        stdin.write_all(format!("{}\n", serde_json::to_string(plan)?).as_bytes()).await?;
+        stdin
+            .write_all(format!("{}\n", serde_json::to_string(plan)?).as_bytes())
+            .await?;
         Ok(Self { child, stdin, stdout })
     }
 

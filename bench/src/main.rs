@@ -154,7 +154,13 @@ async fn compare(
     found: &mut Findings,
     begun: Instant,
 ) -> Result<()> {
-    for (tenants, zipf) in [(1, None), (20, None), (20, Some(ZIPF)), (options.tenants, None), (options.tenants, Some(ZIPF))] {
+    for (tenants, zipf) in [
+        (1, None),
+        (20, None),
+        (20, Some(ZIPF)),
+        (options.tenants, None),
+        (options.tenants, Some(ZIPF)),
+    ] {
         if tenants > ground.tenants {
             say(begun, &format!("opening {tenants} ISPs"));
             tenants::fill(ground, tenants).await?;
@@ -190,7 +196,9 @@ fn say(begun: Instant, what: &str) {
 
 fn commit() -> String {
     let git = Command::new("git").args(["describe", "--always", "--dirty"]).output();
-    let text = git.map(|o| String::from_utf8_lossy(&o.stdout).trim().to_owned()).unwrap_or_default();
+    let text = git
+        .map(|o| String::from_utf8_lossy(&o.stdout).trim().to_owned())
+        .unwrap_or_default();
     if text.is_empty() { "unknown".to_owned() } else { text }
 }
 

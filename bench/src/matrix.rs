@@ -166,7 +166,10 @@ pub async fn measure(ground: &mut Ground, statements: &Statements, spectrum: Spe
     }
     if !workload.reads() {
         // No worker runs here: what payments announced would pile up from cell to cell.
-        PgConnection::connect(&ground.url).await?.execute("TRUNCATE platform.outbox").await?;
+        PgConnection::connect(&ground.url)
+            .await?
+            .execute("TRUNCATE platform.outbox")
+            .await?;
     }
     Ok(Cell {
         workload,

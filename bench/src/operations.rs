@@ -41,7 +41,10 @@ pub async fn provisioning(ground: &mut Ground, rounds: usize) -> Result<Provisio
         api.push(millis(took) / f64::from(PER_TURN));
         let copy = Copy::of(ground, &mut admin).await?;
         let numbers: Vec<u32> = (ground.tenants + 1..).take(PER_TURN as usize).collect();
-        let scripts: String = numbers.iter().map(|n| format!("BEGIN;\n{}COMMIT;\n", script(ground, *n))).collect();
+        let scripts: String = numbers
+            .iter()
+            .map(|n| format!("BEGIN;\n{}COMMIT;\n", script(ground, *n)))
+            .collect();
         let begun = Instant::now();
         run_psql(&ground.url, &scripts).await?;
         psql.push(millis(begun.elapsed()) / f64::from(PER_TURN));
@@ -85,8 +88,9 @@ pub async fn add_column(ground: &mut Ground, schemas: u32) -> Result<AddColumn> 
     let roles: Vec<String> = (1..=schemas).map(|n| ground.role(n)).collect();
     let begun = Instant::now();
     let share = roles.len().div_ceil(WORKERS);
-    let workers = roles.chunks(share).map(|share| async {
-        let mut conn = PgConnection::connect(&ground.url).await?;
+    let url = &ground.url;
+    let workers = roles.chunks(share).map(|share| async move {
+        let mut conn = PgConnection::connect(url).await?;
         for role in share {
             let text = format!(
                 "BEGIN; SET LOCAL lock_timeout = '2s'; ALTER TABLE \"{role}\".subscriber ADD COLUMN bench_note text; COMMIT"
@@ -119,7 +123,9 @@ pub struct FirstTouch {
 pub async fn first_touch(ground: &mut Ground, point: &Statements) -> Result<FirstTouch> {
     const SAMPLE: u32 = 40;
     let tenants = ground.tenants;
-    let sample: Vec<u32> = (0..SAMPLE.min(tenants)).map(|n| 1 + n * (tenants / SAMPLE.min(tenants))).collect();
+    let sample: Vec<u32> = (0..SAMPLE.min(tenants))
+        .map(|n| 1 + n * (tenants / SAMPLE.min(tenants)))
+        .collect();
     let mut conn = PgConnection::connect(&ground.account_url()).await?;
     let first_switch = switch(&mut conn, point).await?;
     let first = queries(&mut conn, point, &sample).await?;
@@ -179,7 +185,11 @@ pub fn memory(ground: &Ground) -> Memory {
         let title = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         String::from_utf8_lossy(&title).contains(&ground.cell_role)
     };
-    let sizes: Vec<f64> = children(ground.postmaster).into_iter().filter(ours).map(proportional).collect();
+    let sizes: Vec<f64> = children(ground.postmaster)
+        .into_iter()
+        .filter(ours)
+        .map(proportional)
+        .collect();
     Memory {
         server,
         server_highest,

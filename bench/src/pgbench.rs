@@ -68,7 +68,12 @@ impl Pgbench {
             .arg("--log-prefix")
             .arg(&log_prefix)
             // what makes the new ids of one run differ from those of another
-            .args(["-D", "n=100000000000", "-D", &format!("run={}", rand::random_range(1_000..10_000_u32))])
+            .args([
+                "-D",
+                "n=100000000000",
+                "-D",
+                &format!("run={}", rand::random_range(1_000..10_000_u32)),
+            ])
             .arg("trunkline")
             .env("PGPASSWORD", &account.password)
             .env("PGOPTIONS", &script.options)
@@ -77,7 +82,10 @@ impl Pgbench {
             .kill_on_drop(true)
             .spawn()
             .context("pgbench (of PostgreSQL's client programs)")?;
-        let pid = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)).context("it runs")?;
+        let pid = child
+            .id()
+            .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?))
+            .context("it runs")?;
         let mut it = Self { child, pid, log_prefix };
         tokio::time::sleep(Duration::from_secs_f64(warm)).await;
         it.pause()?;

@@ -82,7 +82,13 @@ impl Findings {
             }
         }
         out.push('\n');
-        for error in self.cells.iter().flat_map(|c| &c.rows).filter_map(|r| r.first_error.as_deref()).take(3) {
+        for error in self
+            .cells
+            .iter()
+            .flat_map(|c| &c.rows)
+            .filter_map(|r| r.first_error.as_deref())
+            .take(3)
+        {
             let _ = writeln!(out, "First error: `{}`\n", error.replace('`', "'"));
         }
     }
@@ -96,16 +102,40 @@ impl Findings {
         };
         let (point, page, payment) = (Workload::Point, Workload::Page, Workload::Payment);
         use Contender::{JsonAgg, Switching};
-        line("point query ≥ 0.75 of switching pgbench at 20 ISPs", self.share(point, 20, false, Switching, 0.75));
-        line("point query ≥ 0.9 at 500 ISPs, Zipf, without errors", self.share(point, 500, true, Switching, 0.9));
-        line("page ≥ 0.5 of one json_agg at 20 ISPs", self.share(page, 20, false, JsonAgg, 0.5));
-        line("page ≥ 0.5 of one json_agg at 500 ISPs, Zipf", self.share(page, 500, true, JsonAgg, 0.5));
-        line("point query's processor time ≤ 1.6 × at 20 ISPs", self.multiple(point, 20, 1.6));
-        line("point query's processor time ≤ 1.6 × at 500 ISPs", self.multiple(point, 500, 1.6));
+        line(
+            "point query ≥ 0.75 of switching pgbench at 20 ISPs",
+            self.share(point, 20, false, Switching, 0.75),
+        );
+        line(
+            "point query ≥ 0.9 at 500 ISPs, Zipf, without errors",
+            self.share(point, 500, true, Switching, 0.9),
+        );
+        line(
+            "page ≥ 0.5 of one json_agg at 20 ISPs",
+            self.share(page, 20, false, JsonAgg, 0.5),
+        );
+        line(
+            "page ≥ 0.5 of one json_agg at 500 ISPs, Zipf",
+            self.share(page, 500, true, JsonAgg, 0.5),
+        );
+        line(
+            "point query's processor time ≤ 1.6 × at 20 ISPs",
+            self.multiple(point, 20, 1.6),
+        );
+        line(
+            "point query's processor time ≤ 1.6 × at 500 ISPs",
+            self.multiple(point, 500, 1.6),
+        );
         line("page's processor time ≤ 1.8 × at 20 ISPs", self.multiple(page, 20, 1.8));
         line("page's processor time ≤ 1.8 × at 500 ISPs", self.multiple(page, 500, 1.8));
-        line("`paymentRecord` 0.6 to 0.9 of switching pgbench at 20 ISPs", self.share(payment, 20, false, Switching, 0.6));
-        line("`paymentRecord` 0.6 to 0.9 at 500 ISPs, Zipf", self.share(payment, 500, true, Switching, 0.6));
+        line(
+            "`paymentRecord` 0.6 to 0.9 of switching pgbench at 20 ISPs",
+            self.share(payment, 20, false, Switching, 0.6),
+        );
+        line(
+            "`paymentRecord` 0.6 to 0.9 at 500 ISPs, Zipf",
+            self.share(payment, 500, true, Switching, 0.6),
+        );
         line(
             "opening an ISP ≤ 1.3 × psql with the same script",
             self.provisioning.as_ref().map(|p| (p.ratio.show(2), p.ratio.median <= 1.3)),
@@ -195,7 +225,9 @@ impl Findings {
 
 fn capital(text: &str) -> String {
     let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    letters
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 const BEGIN: &str = "<!-- figures: written by `make bench` -->";

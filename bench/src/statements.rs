@@ -103,7 +103,9 @@ impl Statements {
         let prologue = self.prologue.replace(&self.schema, &format!("{}{tenant}", self.stem()));
         let body = self.sent.iter().map(|sent| {
             let written = |n: usize| sent.parameters.get(n - 1).cloned().flatten();
-            written_out(&sent.text, |n| written(n).map_or("NULL".to_owned(), |v| literal(&v, &v, false)))
+            written_out(&sent.text, |n| {
+                written(n).map_or("NULL".to_owned(), |v| literal(&v, &v, false))
+            })
         });
         std::iter::once(prologue).chain(body).chain(["ROLLBACK".to_owned()]).collect()
     }
@@ -115,7 +117,11 @@ impl Statements {
     /// The same statements in one ISP's schema, without any switch.
     pub fn staying(&self) -> String {
         let mut script = draws(Spectrum { tenants: 1, zipf: None });
-        script.push_str(if self.workload.reads() { "BEGIN READ ONLY;\n" } else { "BEGIN;\n" });
+        script.push_str(if self.workload.reads() {
+            "BEGIN READ ONLY;\n"
+        } else {
+            "BEGIN;\n"
+        });
         self.body(&mut script, true);
         script
     }
@@ -256,7 +262,9 @@ fn records(log: &str, role: &str) -> Vec<String> {
         }
     }
     let mine = format!(" {role}@ ");
-    let of_role = all.iter().filter_map(|r| Some(r.split_once(&mine)?.1.trim_start().to_owned()));
+    let of_role = all
+        .iter()
+        .filter_map(|r| Some(r.split_once(&mine)?.1.trim_start().to_owned()));
     of_role.collect()
 }
 
@@ -299,7 +307,11 @@ fn parameters(text: &str) -> Result<Vec<Option<String>>> {
             continue;
         }
         let mut value = String::new();
-        let mut chars = rest.strip_prefix('\'').context("values are quoted")?.char_indices().peekable();
+        let mut chars = rest
+            .strip_prefix('\'')
+            .context("values are quoted")?
+            .char_indices()
+            .peekable();
         let mut end = None;
         while let Some((at, c)) = chars.next() {
             if c != '\'' {
@@ -326,10 +338,7 @@ mod tests {
     #[test]
     fn parameters_are_read_as_the_log_writes_them() {
         let read = parameters("$1 = 'it''s, $2 = ''x''', $2 = NULL, $3 = '{a,b}'").unwrap();
-        assert_eq!(
-            read,
-            [Some("it's, $2 = 'x'".to_owned()), None, Some("{a,b}".to_owned())]
-        );
+        assert_eq!(read, [Some("it's, $2 = 'x'".to_owned()), None, Some("{a,b}".to_owned())]);
         assert!(parameters("$1 = 'open").is_err());
     }
 

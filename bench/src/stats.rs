@@ -29,7 +29,10 @@ impl Spread {
 
     /// `1234 (1200–1290)`.
     pub fn show(&self, decimals: usize) -> String {
-        format!("{:.decimals$} ({:.decimals$}–{:.decimals$})", self.median, self.low, self.high)
+        format!(
+            "{:.decimals$} ({:.decimals$}–{:.decimals$})",
+            self.median, self.low, self.high
+        )
     }
 }
 

@@ -34,7 +34,9 @@ pub fn script(ground: &Ground, number: u32) -> String {
 pub async fn fill(ground: &mut Ground, wanted: u32) -> Result<()> {
     let mut admin = PgConnection::connect(&ground.url).await?;
     // A cell takes 1,000; those that are opened later in the run find room too.
-    admin.execute("ALTER TABLE platform.cell DROP CONSTRAINT IF EXISTS cell_capacity_check").await?;
+    admin
+        .execute("ALTER TABLE platform.cell DROP CONSTRAINT IF EXISTS cell_capacity_check")
+        .await?;
     admin.execute("UPDATE platform.cell SET capacity = 1200").await?;
     let copy = Copy::of(ground, &mut admin).await?;
     let numbers: Vec<u32> = (ground.tenants + 1..=wanted).collect();
@@ -118,7 +120,8 @@ impl Copy {
 /// Gives an ISP that the API has opened the rows that all others have.
 pub async fn give_rows(ground: &Ground, number: u32, admin: &mut PgConnection) -> Result<()> {
     let mut tx = admin.begin().await?;
-    tx.execute(AssertSqlSafe(format!("SET LOCAL search_path = \"{}\"", ground.role(number)))).await?;
+    tx.execute(AssertSqlSafe(format!("SET LOCAL search_path = \"{}\"", ground.role(number))))
+        .await?;
     tx.execute(include_str!("rows.sql")).await?;
     Ok(tx.commit().await?)
 }

@@ -34,7 +34,11 @@ pub fn processor_time(pid: u32) -> Duration {
 /// What PostgreSQL as a whole has used so far: every backend that lives or has lived, and its own helpers.
 pub fn postgres_time(postmaster: u32) -> Duration {
     let own = stat(postmaster).map_or(0, |s| s.ticks + s.children_ticks);
-    let live: u64 = children(postmaster).iter().filter_map(|pid| stat(*pid)).map(|s| s.ticks).sum();
+    let live: u64 = children(postmaster)
+        .iter()
+        .filter_map(|pid| stat(*pid))
+        .map(|s| s.ticks)
+        .sum();
     TICK * u32::try_from(own + live).unwrap_or(u32::MAX)
 }
 

@@ -13,9 +13,8 @@ pub const PGBENCH_SHARE: std::ops::RangeInclusive<u32> = SUBSCRIBERS / 2 + 1..=S
 /// Ids of the bench's rows end in twelve digits from here on, which pgbench can count in.
 pub const FIRST: u64 = 100_000_000_000;
 
-/// The kinds of row whose ids are known beforehand, by their first eight digits.
+/// Ids of subscribers begin so.
 pub const SUBSCRIBER: &str = "01900001";
-pub const INVOICE: &str = "01900003";
 
 pub fn id(kind: &str, number: u32) -> Uuid {
     let text = format!("{kind}-0000-7000-8000-{}", FIRST + u64::from(number));

@@ -1,75 +1,52 @@
-use sqlx::pool::PoolConnection;
-use sqlx::{AssertSqlSafe, Connection, PgPool, Postgres, SqlSafeStr};
-use sqlx_core::transaction::TransactionManager;
+use sqlx::{AssertSqlSafe, Connection, Executor};
 
+use super::pool::{Errand, Held, Pool};
 use crate::kernel::error::Result;
 
-type Manager = <Postgres as sqlx::Database>::TransactionManager;
-
-/// Holds a connection while its transaction begins. sqlx counts a transaction only after BEGIN has returned: a future that
-/// is dropped before that would put the connection back into the pool inside somebody's transaction. Until disarmed, the
-/// connection is closed instead.
-struct Guard(Option<PoolConnection<Postgres>>);
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        if let Some(conn) = self.0.as_mut() {
+/// Takes a connection and begins a transaction on it with one message. A future that is dropped in the middle must not leave
+/// the connection to others inside somebody's transaction: until the message has been answered, dropping it closes it. Connections that broke
+/// while they were idle are passed over: when PostgreSQL was restarted, nobody has to hear of it. Safe
+/// to cancel at any point, unless `guarded` is false: that is the control of the cancellation test, which must see
+/// connections leak.
+pub(super) async fn begin(pool: &Pool, errand: Errand, prologue: &str, guarded: bool) -> Result<Held> {
+    loop {
+        let mut conn = pool.acquire(errand).await?;
+        if guarded {
             conn.close_on_drop();
         }
-    }
-}
-
-/// Takes a connection and begins a transaction on it with one message. Safe to cancel at any point, unless `guarded` is
-/// false: that is the control of the cancellation test, which must see connections leak. Connections that broke while they
-/// lay in the pool are passed over: when PostgreSQL was restarted, nobody has to hear of it.
-pub(super) async fn begin(pool: &PgPool, prologue: &str, guarded: bool) -> Result<PoolConnection<Postgres>> {
-    let mut broken = 0;
-    loop {
-        let statement = Some(AssertSqlSafe(prologue.to_owned()).into_sql_str());
-        let mut conn = pool.acquire().await?;
-        if !guarded {
-            Manager::begin(&mut conn, statement).await?;
-            return Ok(conn);
-        }
-        let mut guard = Guard(Some(conn));
-        let Some(conn) = guard.0.as_mut() else {
-            return Err(crate::Error::internal("connection lost while beginning"));
-        };
-        match Manager::begin(conn, statement).await {
-            Ok(()) => {
-                let conn = guard.0.take();
-                return conn.ok_or_else(|| crate::Error::internal("connection lost while beginning"));
+        match conn.execute(AssertSqlSafe(prologue.to_owned())).await {
+            Ok(_) => {
+                conn.fence_on_drop();
+                return Ok(conn);
             }
-            Err(e) if is_broken(&e) && broken < pool.options().get_max_connections() => broken += 1,
+            // The next one, in the end a new one.
+            Err(e) if !conn.is_fresh() && is_lost(&e) => conn.close_on_drop(),
             Err(e) => return Err(e.into()),
         }
     }
 }
 
 /// The connection is gone, and so is nothing else: no transaction had begun.
-fn is_broken(e: &sqlx::Error) -> bool {
-    match e {
-        sqlx::Error::Io(_) => true,
-        sqlx::Error::Database(d) => d.code().is_some_and(|c| c.starts_with("57P") || c.starts_with("08")),
-        _ => false,
-    }
+fn is_lost(e: &sqlx::Error) -> bool {
+    let code = e.as_database_error().and_then(|d| d.code());
+    matches!(e, sqlx::Error::Io(_)) || code.is_some_and(|c| c.starts_with("57P") || c.starts_with("08"))
 }
 
-/// Rolls back, forgets the connection's prepared statements if they no longer fit, and begins anew. Not safe to cancel:
-/// the caller closes the connection if it did not finish.
-pub(super) async fn again(conn: &mut PoolConnection<Postgres>, prologue: &str, forget: bool) -> Result<()> {
-    Manager::rollback(conn).await?;
+/// Rolls back, forgets the connection's prepared statements if they no longer fit, and begins anew. A connection that was
+/// left half-way is closed.
+pub(super) async fn again(conn: &mut Held, prologue: &str, forget: bool) -> Result<()> {
+    conn.close_on_drop();
+    conn.execute("ROLLBACK").await?;
     if forget {
         conn.clear_cached_statements().await?;
     }
-    Ok(Manager::begin(conn, Some(AssertSqlSafe(prologue.to_owned()).into_sql_str())).await?)
+    conn.execute(AssertSqlSafe(prologue.to_owned())).await?;
+    conn.fence_on_drop();
+    Ok(())
 }
 
-pub(super) async fn commit(conn: &mut PoolConnection<Postgres>) -> Result<()> {
-    Ok(Manager::commit(conn).await?)
-}
-
-/// Sends ROLLBACK before the connection's next use.
-pub(super) fn rollback_on_drop(conn: &mut PoolConnection<Postgres>) {
-    Manager::start_rollback(conn);
+pub(super) async fn commit(conn: &mut Held) -> Result<()> {
+    conn.execute("COMMIT").await?;
+    conn.keep_on_drop();
+    Ok(())
 }

@@ -3,13 +3,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection, Executor, PgConnection, PgPool};
+use sqlx::postgres::{PgConnectOptions, PgListener};
+use sqlx::{ConnectOptions, Connection, PgConnection};
 use tokio::sync::{Notify, RwLock};
 use trunkline_migration::{Installation, role_password};
 
 use super::begin;
 use super::platform_tx::PlatformTx;
+use super::pool::Pool;
 use super::provision_tx::ProvisionTx;
 use super::tenant::Tenant;
 use super::tenant_tx::TenantTx;
@@ -42,15 +43,22 @@ pub struct Database(Arc<Inner>);
 struct Inner {
     settings: DatabaseSettings,
     installation: Installation,
-    platform: PgPool,
-    admin: PgPool,
-    cells: RwLock<HashMap<i32, PgPool>>,
+    platform: Pool,
+    admin: Pool,
+    cells: RwLock<HashMap<i32, Pool>>,
     clock: Clock,
     wake: Arc<Notify>,
 }
 
 /// Platform SQL names its schemas.
 const PLATFORM_PROLOGUE: &str = "BEGIN; SET LOCAL search_path = pg_catalog";
+
+/// Platform transactions suit every connection alike.
+const NO_ISP: i32 = 0;
+
+/// Prepared statements that one connection keeps: those of all ISPs together, and of the few that it serves most. Each is a
+/// plan in the backend's memory, some 20 KB.
+const STATEMENTS: usize = 768;
 
 /// How long PostgreSQL lets our transactions go on. A dropped query future does not cancel its statement in the server:
 /// these do.
@@ -96,7 +104,7 @@ impl Database {
         admin.close().await?;
         let platform = pool(&settings, &installation.platform, settings.max_connections.div_ceil(2).max(2))?;
         let options = parse(&settings.admin_url, "DATABASE_ADMIN_URL")?.options(settings.limits.options());
-        let admin = pool_with(options, 2, settings.cancellation_guard);
+        let admin = Pool::new(options, 2, settings.cancellation_guard);
         let wake = Arc::new(Notify::new());
         Ok(Self(Arc::new(Inner {
             settings,
@@ -127,7 +135,13 @@ impl Database {
     }
 
     pub async fn begin_platform(&self, actor: Arc<Actor>) -> Result<PlatformTx> {
-        let conn = begin::begin(&self.0.platform, PLATFORM_PROLOGUE, self.0.settings.cancellation_guard).await?;
+        let conn = begin::begin(
+            &self.0.platform,
+            NO_ISP,
+            PLATFORM_PROLOGUE,
+            self.0.settings.cancellation_guard,
+        )
+        .await?;
         Ok(PlatformTx::new(conn, actor, self.0.clock.now()))
     }
 
@@ -138,7 +152,7 @@ impl Database {
         } else {
             tenant.begin_write()
         };
-        let conn = begin::begin(&pool, prologue, self.0.settings.cancellation_guard).await?;
+        let conn = begin::begin(&pool, tenant.number(), prologue, self.0.settings.cancellation_guard).await?;
         Ok(TenantTx::new(
             conn,
             read_only,
@@ -199,7 +213,7 @@ impl Database {
 
     /// A transaction as the administrator, for opening an ISP and nothing else.
     pub async fn begin_provision(&self, actor: Arc<Actor>) -> Result<ProvisionTx> {
-        let conn = begin::begin(&self.0.admin, PLATFORM_PROLOGUE, self.0.settings.cancellation_guard).await?;
+        let conn = begin::begin(&self.0.admin, NO_ISP, PLATFORM_PROLOGUE, self.0.settings.cancellation_guard).await?;
         Ok(ProvisionTx::new(
             PlatformTx::new(conn, actor, self.0.clock.now()),
             self.clone(),
@@ -222,7 +236,7 @@ impl Database {
     }
 
     /// The pool of one cell: opened at its first use.
-    async fn cell(&self, id: i32) -> Result<PgPool> {
+    async fn cell(&self, id: i32) -> Result<Pool> {
         if let Some(pool) = self.0.cells.read().await.get(&id) {
             return Ok(pool.clone());
         }
@@ -251,35 +265,16 @@ async fn connect_admin(settings: &DatabaseSettings) -> Result<PgConnection> {
 }
 
 /// Connections as one of the installation's login roles.
-fn pool(settings: &DatabaseSettings, role: &str, max: u32) -> Result<PgPool> {
+fn pool(settings: &DatabaseSettings, role: &str, max: u32) -> Result<Pool> {
     let options = parse(&settings.url, "DATABASE_URL")?
         .username(role)
         .password(&role_password(settings.secret.bytes(), role))
         .options(settings.limits.options())
-        .statement_cache_capacity(256);
-    Ok(pool_with(options, max, settings.cancellation_guard))
+        .statement_cache_capacity(STATEMENTS);
+    Ok(Pool::new(options, max, settings.cancellation_guard))
 }
 
 fn parse(url: &str, name: &str) -> Result<PgConnectOptions> {
     url.parse()
         .map_err(|e: sqlx::Error| Error::Unavailable(format!("{name}: {e}")))
-}
-
-/// A second fence behind the guard of [`begin::begin`]: whatever a connection comes back with, it leaves the pool without
-/// role, path and transaction.
-fn pool_with(options: PgConnectOptions, max: u32, fence: bool) -> PgPool {
-    PgPoolOptions::new()
-        .max_connections(max)
-        .acquire_timeout(Duration::from_secs(10))
-        .max_lifetime(Duration::from_secs(12 * 60))
-        .test_before_acquire(false)
-        .after_release(move |conn, _| {
-            Box::pin(async move {
-                if fence {
-                    conn.execute("ROLLBACK; RESET ROLE; RESET search_path").await?;
-                }
-                Ok(true)
-            })
-        })
-        .connect_lazy_with(options)
 }

@@ -4,6 +4,7 @@
 mod begin;
 mod database;
 mod platform_tx;
+mod pool;
 mod provision_tx;
 mod sql;
 mod tenant;

@@ -3,45 +3,40 @@ use std::sync::atomic::AtomicBool;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sqlx::Postgres;
-use sqlx::pool::PoolConnection;
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use super::begin;
+use super::pool::Held;
 use super::sql::{Runner, Sql, connection_trait};
 use crate::kernel::actor::Actor;
 use crate::kernel::error::{Error, ErrorCode, Result};
 
 /// A transaction on the platform schema. It has no rights in any ISP's schema.
 pub struct PlatformTx {
-    pub(super) conn: Arc<Mutex<PoolConnection<Postgres>>>,
-    open: bool,
+    pub(super) conn: Arc<Mutex<Held>>,
     spoilt: AtomicBool,
     actor: Arc<Actor>,
     now: DateTime<Utc>,
 }
 
 impl PlatformTx {
-    pub(super) fn new(conn: PoolConnection<Postgres>, actor: Arc<Actor>, now: DateTime<Utc>) -> Self {
+    pub(super) fn new(conn: Held, actor: Arc<Actor>, now: DateTime<Utc>) -> Self {
         Self {
             conn: Arc::new(Mutex::new(conn)),
-            open: true,
             spoilt: AtomicBool::new(false),
             actor,
             now,
         }
     }
 
-    pub async fn commit(mut self) -> Result<()> {
+    pub async fn commit(self) -> Result<()> {
         begin::commit(&mut *self.conn.lock().await).await?;
-        self.open = false;
         Ok(())
     }
 
     /// Gives up the connection with its transaction still open.
-    pub(super) fn release(mut self) -> Option<PoolConnection<Postgres>> {
-        self.open = false;
+    pub(super) fn release(self) -> Option<Held> {
         let conn = self.conn.clone();
         drop(self);
         Arc::into_inner(conn).map(Mutex::into_inner)
@@ -135,17 +130,16 @@ struct Known {
 
 impl Drop for PlatformTx {
     fn drop(&mut self) {
-        let Some(conn) = Arc::get_mut(&mut self.conn) else { return };
-        if *self.spoilt.get_mut() {
+        if *self.spoilt.get_mut()
+            && let Some(conn) = Arc::get_mut(&mut self.conn)
+        {
             conn.get_mut().close_on_drop();
-        } else if self.open {
-            begin::rollback_on_drop(conn.get_mut());
         }
     }
 }
 
 impl Runner for PlatformTx {
-    fn connection(&self) -> &Mutex<PoolConnection<Postgres>> {
+    fn connection(&self) -> &Mutex<Held> {
         &self.conn
     }
 

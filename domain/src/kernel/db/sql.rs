@@ -2,15 +2,22 @@ use sea_orm::{DbBackend, FromQueryResult, QueryResult, Statement, TryGetable, Va
 use sea_query_sqlx::SqlxValues;
 use sqlx::{AssertSqlSafe, Postgres};
 
+use super::pool::Held;
 use crate::kernel::error::{Error, Result};
 
 /// A connection that a statement may run on: implemented by the two transactions only.
 pub(super) trait Runner: Sync {
-    fn connection(&self) -> &tokio::sync::Mutex<sqlx::pool::PoolConnection<Postgres>>;
+    fn connection(&self) -> &tokio::sync::Mutex<Held>;
 
     /// Set once a statement that the connection keeps prepared no longer fits: the connection must not be used by others
     /// before its statements are cleared.
     fn spoilt(&self) -> &std::sync::atomic::AtomicBool;
+
+    /// Whose statements are kept apart from those of others: an ISP's number, if the connection knows it well. A statement that
+    /// was prepared in another ISP's schema is analysed and planned again at each change; one of its own is not.
+    fn own_statements(&self) -> Option<i32> {
+        None
+    }
 }
 
 /// "cached plan must not change result type": the schema differs from that for which a statement was prepared.
@@ -82,9 +89,13 @@ impl<'t> Sql<'t> {
     }
 
     fn statement(self) -> (&'t dyn Runner, Statement) {
+        let text = match self.runner.own_statements() {
+            Some(number) => format!("{} /* {number} */", self.text),
+            None => self.text.to_owned(),
+        };
         (
             self.runner,
-            Statement::from_sql_and_values(DbBackend::Postgres, self.text, self.values),
+            Statement::from_sql_and_values(DbBackend::Postgres, text, self.values),
         )
     }
 }

@@ -3,12 +3,11 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
-use sqlx::Postgres;
-use sqlx::pool::PoolConnection;
 use tokio::sync::{Mutex, Notify};
 use uuid::Uuid;
 
 use super::begin;
+use super::pool::Held;
 use super::sql::{Runner, Sql, connection_trait};
 use super::tenant::Tenant;
 use crate::kernel::actor::{Actor, Permission};
@@ -18,8 +17,8 @@ use crate::kernel::ids::SubscriberId;
 
 /// A transaction inside one ISP's schema, under its role. Dropping it rolls back.
 pub struct TenantTx {
-    pub(super) conn: Mutex<PoolConnection<Postgres>>,
-    open: bool,
+    pub(super) conn: Mutex<Held>,
+    own_statements: bool,
     read_only: bool,
     /// How often it was begun anew.
     begun: AtomicU32,
@@ -33,7 +32,7 @@ pub struct TenantTx {
 
 impl TenantTx {
     pub(super) fn new(
-        conn: PoolConnection<Postgres>,
+        mut conn: Held,
         read_only: bool,
         tenant: Tenant,
         actor: Arc<Actor>,
@@ -41,8 +40,8 @@ impl TenantTx {
         wake: Arc<Notify>,
     ) -> Self {
         Self {
+            own_statements: conn.meet(tenant.number()),
             conn: Mutex::new(conn),
-            open: true,
             read_only,
             begun: AtomicU32::new(0),
             spoilt: AtomicBool::new(false),
@@ -56,7 +55,6 @@ impl TenantTx {
 
     pub async fn commit(mut self) -> Result<()> {
         begin::commit(self.conn.get_mut()).await?;
-        self.open = false;
         if self.has_work.load(Ordering::Relaxed) {
             self.wake.notify_one();
         }
@@ -237,19 +235,21 @@ impl Drop for TenantTx {
     fn drop(&mut self) {
         if *self.spoilt.get_mut() {
             self.conn.get_mut().close_on_drop();
-        } else if self.open {
-            begin::rollback_on_drop(self.conn.get_mut());
         }
     }
 }
 
 impl Runner for TenantTx {
-    fn connection(&self) -> &Mutex<PoolConnection<Postgres>> {
+    fn connection(&self) -> &Mutex<Held> {
         &self.conn
     }
 
     fn spoilt(&self) -> &AtomicBool {
         &self.spoilt
+    }
+
+    fn own_statements(&self) -> Option<i32> {
+        self.own_statements.then(|| self.tenant.number())
     }
 }
 
