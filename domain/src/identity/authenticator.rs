@@ -11,6 +11,7 @@ use super::principal::Principal;
 use super::sessions::Carried;
 use super::side::Side;
 use super::token::{self, Claims, Kind};
+use super::verified::Verified;
 use crate::kernel::actor::{Actor, Permissions};
 use crate::kernel::db::{Database, Tenant, TenantDb};
 use crate::kernel::error::{Error, Result};
@@ -34,6 +35,7 @@ pub(super) struct Inner {
     pub hashing: Semaphore,
     pub queues: Vec<Mutex<()>>,
     actors: Cache<SignIn, Option<Arc<Actor>>>,
+    verified: Verified,
 }
 
 /// Who is remembered: somebody in one session on one host (0: the platform's).
@@ -67,6 +69,7 @@ impl Authenticator {
             hashing: Semaphore::new(processors),
             queues: (0..QUEUES).map(|_| Mutex::new(())).collect(),
             actors: actors.build(),
+            verified: Verified::default(),
             database,
         }))
     }
@@ -79,7 +82,10 @@ impl Authenticator {
         let key = inner.keys.verifying(&kid).await?.ok_or(Error::Unauthenticated)?;
         let issuer = &inner.database.installation().id;
         let now = inner.database.clock().now();
-        let claims = token::verify(token, &key, issuer, &token::audience(host), now)?;
+        let claims = inner
+            .verified
+            .claims(token, &key, issuer, &token::audience(host), now)
+            .await?;
         let principal = principal(&claims);
         let actor = self.actor(host, principal, claims.sid).await?;
         if actor.kind() != kind_name(claims.kind) {

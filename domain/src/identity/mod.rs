@@ -27,6 +27,7 @@ mod throttle;
 mod token;
 mod totp;
 mod upkeep;
+mod verified;
 mod viewer;
 
 pub use accounts::{NewAccount, check_account, ensure_first_admin, insert_director_account};

@@ -93,13 +93,16 @@ pub(super) fn verify(token: &str, key: &DecodingKey, iss: &str, audience: &str, 
     let claims = jsonwebtoken::decode::<Claims>(token, key, &rules)
         .map_err(|_| Error::Unauthenticated)?
         .claims;
-    if now.timestamp() < claims.exp {
-        Ok(claims)
-    } else {
-        Err(Error::Unauthenticated)
-    }
+    holds(&claims, iss, audience, now)?;
+    Ok(claims)
+}
+
+/// Whether what a token says is meant for this host and not over; its signature has been checked.
+pub(super) fn holds(claims: &Claims, iss: &str, audience: &str, now: DateTime<Utc>) -> Result<()> {
+    let good = claims.iss == iss && claims.aud == audience && now.timestamp() < claims.exp;
+    if good { Ok(()) } else { Err(Error::Unauthenticated) }
 }
 
 #[cfg(test)]
 #[path = "token_tests.rs"]
-mod tests;
+pub(super) mod tests;

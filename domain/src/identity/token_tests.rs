@@ -16,16 +16,14 @@ fn now() -> DateTime<Utc> {
     "2026-04-01T00:00:00Z".parse().unwrap()
 }
 
+/// A director's, on the platform's host.
+pub(in crate::identity) fn claims(now: DateTime<Utc>) -> Claims {
+    let session = UserSessionId(Uuid::nil());
+    Claims::new("inst", "platform".into(), Kind::Director, Uuid::nil(), session, now)
+}
+
 fn token() -> String {
-    let claims = Claims::new(
-        "inst",
-        "platform".into(),
-        Kind::Director,
-        Uuid::nil(),
-        UserSessionId(Uuid::nil()),
-        now(),
-    );
-    sign(&claims, "k1", &keys(1).0).unwrap()
+    sign(&claims(now()), "k1", &keys(1).0).unwrap()
 }
 
 fn check(token: &str, seed: u8, iss: &str, aud: &str, at: DateTime<Utc>) -> bool {
