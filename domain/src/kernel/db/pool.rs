@@ -261,10 +261,9 @@ impl Held {
         self.live.as_mut().is_some_and(|live| vote(&mut live.familiar, errand))
     }
 
+    /// Whatever happens to this future, the connection is closed unless it got through.
     async fn clean(mut self) {
         let text = if self.shared.fence { FENCE } else { "ROLLBACK" };
-        // Whatever happens to this future, the connection is not used again unless it got through.
-        self.after = After::Close;
         match self.execute(text).await {
             Ok(_) => self.after = After::Keep,
             Err(error) => tracing::warn!(%error, "a connection was lost while it was cleaned"),
@@ -295,7 +294,9 @@ impl Drop for Held {
         match (live, self.after, runtime) {
             (Some(live), After::Keep, _) if live.opened.elapsed() < LIFETIME => self.shared.take_back(self.place, Some(live)),
             (Some(live), After::Fence, Ok(runtime)) => {
-                runtime.spawn(self.shared.hand_out(self.place, Some(live)).clean());
+                let mut unclean = self.shared.hand_out(self.place, Some(live));
+                unclean.after = After::Close;
+                runtime.spawn(unclean.clean());
             }
             (Some(live), _, Ok(runtime)) => {
                 let place = self.shared.hand_out(self.place, None);
