@@ -18,6 +18,7 @@ macro_rules! scripts {
 pub(crate) const PLATFORM: &[Script] = scripts![
     1 "platform/0001_init.sql",
     2 "platform/0002_sessions.sql",
+    3 "platform/0003_people.sql",
     4 "platform/0004_quarantine.sql",
 ];
 
@@ -32,6 +33,7 @@ pub(crate) const TENANT: &[Script] = scripts![
     1 "tenant/0001_init.sql",
     2 "tenant/0002_sessions.sql",
     3 "tenant/0003_roles_and_invitations.sql",
+    13 "tenant/0013_membership.sql",
 ];
 
 /// The steps of the shared schemas that this binary needs, as `(scope, version)`.

@@ -127,6 +127,19 @@ impl RequestCtx {
         platform(&self.database, &self.host, &self.actor).await
     }
 
+    /// The ISP whose host was asked, for what is done there only.
+    pub fn on_tenant_host(&self) -> Result<&Tenant> {
+        self.tenant().ok_or_else(|| elsewhere(&self.actor))
+    }
+
+    /// For what anybody may do on the platform's host, and nobody elsewhere.
+    pub fn on_platform_host(&self) -> Result<()> {
+        match &self.host {
+            Host::Platform => Ok(()),
+            Host::Tenant(_) => Err(elsewhere(&self.actor)),
+        }
+    }
+
     /// For what is done on the platform's host only, and by somebody who has signed in.
     pub fn require_platform_host(&self) -> Result<()> {
         match (&self.host, &*self.actor) {

@@ -67,6 +67,11 @@ pub async fn insert_director_account(
     insert(tx, "DIRECTOR", Some(director), account, field).await
 }
 
+/// The account of somebody who is neither platform staff nor a director. TAKEN when the address is in use on the platform.
+pub(super) async fn insert_person_account(tx: &PlatformTx, account: &NewAccount) -> Result<AccountId> {
+    insert(tx, "PERSON", None, account, "").await
+}
+
 async fn insert(
     tx: &PlatformTx,
     kind: &'static str,

@@ -149,7 +149,7 @@ impl Authenticator {
 
 fn principal(claims: &Claims) -> Principal {
     match claims.kind {
-        Kind::PlatformStaff | Kind::Director => Principal::Account(AccountId(claims.sub)),
+        Kind::PlatformStaff | Kind::Director | Kind::Person => Principal::Account(AccountId(claims.sub)),
         Kind::TenantStaff => Principal::Staff(StaffId(claims.sub)),
         Kind::Subscriber => Principal::Subscriber(SubscriberId(claims.sub)),
     }
@@ -159,6 +159,7 @@ fn kind_name(kind: Kind) -> &'static str {
     match kind {
         Kind::PlatformStaff => "PLATFORM_STAFF",
         Kind::Director => "DIRECTOR",
+        Kind::Person => "PERSON",
         Kind::TenantStaff => "TENANT_STAFF",
         Kind::Subscriber => "SUBSCRIBER",
     }
@@ -216,6 +217,7 @@ impl AccountRow {
                 director,
                 name,
             }),
+            ("PERSON", None) => Ok(Actor::Person { account: self.id, name }),
             _ => Err(Error::internal(format!("account {} is of no known kind", self.id))),
         }
     }

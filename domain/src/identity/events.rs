@@ -30,6 +30,11 @@ events! {
     StaffUpdated { staff_id: StaffId }
     StaffDisabled { staff_id: StaffId }
     StaffEnabled { staff_id: StaffId }
+    /// May come in from the platform's host from now on.
+    StaffLinked { staff_id: StaffId }
+    StaffUnlinked { staff_id: StaffId }
+    /// Has come in from the platform's host.
+    StaffEntered { staff_id: StaffId }
     /// Somebody is to be sent a link with this token, by which they set name and password.
     StaffInvited {
         invitation_id: StaffInvitationId,

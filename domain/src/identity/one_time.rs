@@ -21,6 +21,10 @@ const SECRET: usize = 32;
 pub enum Purpose {
     PasswordReset,
     Invitation,
+    /// A member of staff becomes known to who they are on the platform.
+    StaffLink,
+    /// A member comes in on an ISP's host from the platform's.
+    TenantEntry,
 }
 
 /// A token as it is sent. Shown to nobody else.

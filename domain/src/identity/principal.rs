@@ -18,7 +18,9 @@ impl Principal {
     /// None for the product itself and for who has not signed in.
     pub fn of(actor: &Actor) -> Option<Self> {
         match actor {
-            Actor::PlatformStaff { account, .. } | Actor::Director { account, .. } => Some(Self::Account(*account)),
+            Actor::PlatformStaff { account, .. } | Actor::Director { account, .. } | Actor::Person { account, .. } => {
+                Some(Self::Account(*account))
+            }
             Actor::Staff { id, .. } => Some(Self::Staff(*id)),
             Actor::Subscriber { id, .. } => Some(Self::Subscriber(*id)),
             Actor::System | Actor::Anonymous => None,

@@ -260,6 +260,7 @@ impl Authenticator {
         let kind = match &*actor {
             Actor::PlatformStaff { .. } => Kind::PlatformStaff,
             Actor::Director { .. } => Kind::Director,
+            Actor::Person { .. } => Kind::Person,
             Actor::Staff { .. } => Kind::TenantStaff,
             Actor::Subscriber { .. } => Kind::Subscriber,
             Actor::System | Actor::Anonymous => return Err(Error::internal("nobody can sign in as that")),

@@ -20,6 +20,8 @@ pub struct Staff {
     pub email: String,
     pub role_code: String,
     pub disabled_at: Option<DateTime<Utc>>,
+    /// May come in from the platform's host.
+    pub linked: bool,
     pub created_at: DateTime<Utc>,
     pub version: i32,
 }
@@ -28,7 +30,7 @@ pub struct Staff {
 macro_rules! select_staff {
     ($tail:literal) => {
         concat!(
-            "SELECT id, name, email, role_code, disabled_at, created_at, version FROM staff ",
+            "SELECT id, name, email, role_code, disabled_at, membership_link IS NOT NULL AS linked, created_at, version FROM staff ",
             $tail
         )
     };

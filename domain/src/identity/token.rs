@@ -21,6 +21,7 @@ const MAX_LEN: usize = 2048;
 pub(super) enum Kind {
     PlatformStaff,
     Director,
+    Person,
     TenantStaff,
     Subscriber,
 }

@@ -39,7 +39,8 @@ pub async fn viewer(tx: &TenantTx) -> Result<Option<Viewer>> {
 
 /// The actor of a platform transaction, if somebody is signed in.
 pub async fn platform_viewer(tx: &PlatformTx) -> Result<Option<Viewer>> {
-    let (Actor::PlatformStaff { account, .. } | Actor::Director { account, .. }) = tx.actor() else {
+    let (Actor::PlatformStaff { account, .. } | Actor::Director { account, .. } | Actor::Person { account, .. }) = tx.actor()
+    else {
         return Ok(None);
     };
     let email = tx

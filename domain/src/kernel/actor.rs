@@ -102,6 +102,11 @@ pub enum Actor {
         director: DirectorId,
         name: String,
     },
+    /// Somebody who has an account on the platform and is neither its staff nor a director: a member of ISPs.
+    Person {
+        account: AccountId,
+        name: String,
+    },
     Staff {
         id: StaffId,
         name: String,
@@ -120,6 +125,7 @@ impl Actor {
             Self::Anonymous => "ANONYMOUS",
             Self::PlatformStaff { .. } => "PLATFORM_STAFF",
             Self::Director { .. } => "DIRECTOR",
+            Self::Person { .. } => "PERSON",
             Self::Staff { .. } => "TENANT_STAFF",
             Self::Subscriber { .. } => "SUBSCRIBER",
         }
@@ -129,7 +135,9 @@ impl Actor {
     pub fn principal(&self) -> Option<Uuid> {
         match self {
             Self::System | Self::Anonymous => None,
-            Self::PlatformStaff { account, .. } | Self::Director { account, .. } => Some(account.0),
+            Self::PlatformStaff { account, .. } | Self::Director { account, .. } | Self::Person { account, .. } => {
+                Some(account.0)
+            }
             Self::Staff { id, .. } => Some(id.0),
             Self::Subscriber { id, .. } => Some(id.0),
         }

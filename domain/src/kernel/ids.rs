@@ -79,6 +79,8 @@ ids! {
     /// A person who works for an ISP.
     StaffId = "staff";
     StaffInvitationId = "invitation";
+    /// A person's belonging to an ISP, on the platform.
+    MembershipId = "membership";
     PlanId = "plan";
     PlanVersionId = "planversion";
     SubscriberId = "subscriber";

@@ -92,6 +92,17 @@ impl Directory {
         self.find(Key::Id(id)).await
     }
 
+    /// The name that an ISP's people know it by: its primary domain, or else its name under ours. Not remembered.
+    pub async fn host_of(&self, tenant: &Tenant) -> Result<String> {
+        let tx = self.0.database.begin_platform(Arc::new(Actor::System)).await?;
+        let own: Option<String> = tx
+            .sql("SELECT hostname FROM platform.domain WHERE tenant_id = $1 AND is_primary AND verified_at IS NOT NULL")
+            .bind(tenant.number())
+            .scalar()
+            .await?;
+        Ok(own.unwrap_or_else(|| format!("{}.{}", tenant.slug(), self.0.base_domain)))
+    }
+
     /// Every ISP that is open or suspended, in the order of their numbers; for schedulers. Not remembered.
     pub async fn all(&self) -> Result<Vec<Tenant>> {
         let tx = self.0.database.begin_platform(Arc::new(Actor::System)).await?;

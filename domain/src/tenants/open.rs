@@ -95,7 +95,7 @@ fn director(actor: &Actor, named: Option<DirectorId>) -> Result<Option<DirectorI
         Actor::Director { director, .. } if named.is_none_or(|n| n == *director) => Ok(Some(*director)),
         Actor::Director { .. } => Err(Error::not_found("directorId")),
         Actor::Anonymous => Err(Error::Unauthenticated),
-        Actor::Staff { .. } | Actor::Subscriber { .. } => Err(Error::Forbidden),
+        Actor::Person { .. } | Actor::Staff { .. } | Actor::Subscriber { .. } => Err(Error::Forbidden),
     }
 }
 

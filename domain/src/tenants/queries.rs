@@ -38,7 +38,7 @@ pub(super) fn scope(tx: &PlatformTx) -> Result<Option<DirectorId>> {
         Actor::System | Actor::PlatformStaff { .. } => Ok(None),
         Actor::Director { director, .. } => Ok(Some(*director)),
         Actor::Anonymous => Err(Error::Unauthenticated),
-        Actor::Staff { .. } | Actor::Subscriber { .. } => Err(Error::Forbidden),
+        Actor::Person { .. } | Actor::Staff { .. } | Actor::Subscriber { .. } => Err(Error::Forbidden),
     }
 }
 

@@ -122,6 +122,7 @@ pub fn kind_at(root: &RootField, position: &str) -> &'static str {
         ("tenant", "tenant"),
         ("domain", "domain"),
         ("director", "director"),
+        ("membership", "membership"),
         ("staffInvitation", "invitation"),
         ("staff", "staff"),
         ("taxRegistration", "taxreg"),
@@ -142,7 +143,7 @@ pub fn kind_at(root: &RootField, position: &str) -> &'static str {
 /// What the product's own API does not make in this version or only makes over RADIUS.
 async fn under_the_product(admin: &mut PgConnection, tenant: &TestTenant, canary: &str) {
     let t = tenant.number;
-    let [session, domain, signed_in] = [(); 3].map(|()| Uuid::now_v7());
+    let [session, domain, signed_in, membership, link] = [(); 5].map(|()| Uuid::now_v7());
     execute(
         admin,
         format!(
@@ -156,6 +157,8 @@ async fn under_the_product(admin: &mut PgConnection, tenant: &TestTenant, canary
                  idle_until, expires_at)
              SELECT '{signed_in}', 'STAFF', id, 'f', 'r', '{canary}', platform.now(), platform.now(), platform.now() + interval '1 year',
                  platform.now() + interval '1 year' FROM {role}.staff WHERE email = 'nothing@{slug}.example';
+             INSERT INTO platform.membership (id, account_id, tenant_id, link, created_at, joined_at)
+             SELECT '{membership}', id, {t}, '{link}', platform.now(), platform.now() FROM platform.account WHERE kind = 'DIRECTOR';
              UPDATE platform.tenant SET director_id = (SELECT id FROM platform.director LIMIT 1) WHERE slug = 'chandra';",
             role = tenant.role,
             slug = tenant.slug,
@@ -188,6 +191,7 @@ async fn ids(admin: &mut PgConnection, tenant: &TestTenant) -> Vec<(&'static str
                 tenant.role,
                 canary(&tenant.slug)
             ),
+            "membership" => shared("id", "platform.membership"),
             "invitation" => own("staff_invitation"),
             "event" => format!("SELECT event_id FROM {}.handled_event LIMIT 1", tenant.role),
             "nas" => shared("uid", "radius.nas"),

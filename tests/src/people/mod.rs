@@ -1,6 +1,8 @@
-//! Who works for an ISP: roles, staff and invitations.
+//! Who works for an ISP: roles, staff, invitations, and people who belong to several.
 
+mod entry;
 mod invitations;
+mod memberships;
 mod roles;
 mod staff;
 

@@ -1,4 +1,6 @@
 mod password;
+mod people;
+mod people_types;
 mod query;
 mod role_types;
 mod session;
@@ -8,6 +10,7 @@ mod staff_types;
 mod types;
 
 pub use password::PasswordMutation;
+pub use people::{PeopleMutation, PeopleQuery};
 pub use query::IdentityQuery;
 pub use session::{SessionMutation, SessionQuery};
 pub use staff::{StaffMutation, StaffQuery, find_staff};

@@ -171,7 +171,7 @@ impl SessionMutation {
     }
 }
 
-fn allow_cookie(rq: &RequestCtx, cookie: bool) -> Result<()> {
+pub(super) fn allow_cookie(rq: &RequestCtx, cookie: bool) -> Result<()> {
     match cookie {
         true => rq.asker.cookies.require_own_page(),
         false => Ok(()),
@@ -179,7 +179,7 @@ fn allow_cookie(rq: &RequestCtx, cookie: bool) -> Result<()> {
 }
 
 /// Puts the tokens into cookies if that is asked for, and then leaves them out of the answer.
-fn hand_over(ctx: &Context<'_>, result: Result<SignedInSession>, cookie: bool) -> Result<Session> {
+pub(super) fn hand_over(ctx: &Context<'_>, result: Result<SignedInSession>, cookie: bool) -> Result<Session> {
     let session = result?;
     if cookie {
         let rq = ctx.rq();

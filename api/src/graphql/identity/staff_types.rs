@@ -46,6 +46,11 @@ impl Staff {
         self.0.disabled_at.map(DateTime)
     }
 
+    /// Whether the person may come in from the platform's host, by `tenantSessionOpen` there.
+    async fn linked(&self) -> bool {
+        self.0.linked
+    }
+
     /// When the person came to work here.
     async fn created_at(&self) -> DateTime {
         DateTime(self.0.created_at)

@@ -14,6 +14,8 @@ pub enum ViewerKind {
     PlatformStaff,
     /// Owns tenants.
     Director,
+    /// Has an account on the platform and belongs to ISPs, and is neither platform staff nor a director.
+    Person,
     /// Works for an ISP.
     TenantStaff,
     /// A customer of an ISP.
@@ -38,6 +40,7 @@ impl Viewer {
             Actor::System | Actor::Anonymous => return None,
             Actor::PlatformStaff { account, name } => (ViewerKind::PlatformStaff, ids::out(*account), name),
             Actor::Director { account, name, .. } => (ViewerKind::Director, ids::out(*account), name),
+            Actor::Person { account, name } => (ViewerKind::Person, ids::out(*account), name),
             Actor::Staff { id, name, .. } => (ViewerKind::TenantStaff, ids::out(*id), name),
             Actor::Subscriber { id, name } => (ViewerKind::Subscriber, ids::out(*id), name),
         };
