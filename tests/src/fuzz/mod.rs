@@ -245,6 +245,6 @@ async fn what_is_made_is_right_often_and_wrong_often() {
             true => wrong += 1,
         }
     }
-    assert!(executed >= 40 && wrong >= 40, "{executed} executed, {wrong} wrong");
+    assert!(executed >= 20 && wrong >= 40, "{executed} executed, {wrong} wrong");
     arena.app.jobs_may_remain();
 }
