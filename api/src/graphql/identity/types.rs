@@ -52,14 +52,17 @@ impl Viewer {
 /// Who is signed in.
 #[Object]
 impl Viewer {
+    /// Names them everywhere.
     async fn id(&self) -> &ID {
         &self.id
     }
 
+    /// What sort of caller.
     async fn kind(&self) -> ViewerKind {
         self.kind
     }
 
+    /// What they are called.
     async fn name(&self) -> &str {
         &self.name
     }
