@@ -1,9 +1,10 @@
 //! The running server's parts, put together once at start.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use trunkline_domain::identity::Authenticator;
-use trunkline_domain::jobs::Worker;
+use trunkline_domain::jobs::{Worker, WorkerSettings};
 use trunkline_domain::kernel::Clock;
 use trunkline_domain::kernel::db::{Database, DatabaseSettings};
 use trunkline_domain::tenants::Directory;
@@ -49,7 +50,12 @@ impl App {
         let directory = Directory::new(database.clone(), &config.base_domain);
         let authenticator = Authenticator::new(database.clone());
         let dns = Dns::new(config.dns_server);
-        let worker = Worker::new(database.clone(), Arc::new(trunkline_domain::registry()));
+        let settings = WorkerSettings {
+            places: config.worker_places as usize,
+            lease: Duration::from_secs(config.worker_lease_seconds.into()),
+            ..WorkerSettings::default()
+        };
+        let worker = Worker::new(database.clone(), Arc::new(trunkline_domain::registry()), settings);
         Ok(Self(Arc::new(Parts {
             limits: Limits::new(config.api_rate),
             documents: Documents::default(),

@@ -15,6 +15,7 @@ use trunkline_domain::{Actor, runs};
 
 use crate::app::App;
 use crate::config::Config;
+use crate::jobs::{self, JobsCommand};
 use crate::{demo, embedded, graphql, migrate, secret, serve, tether};
 
 /// Runs many internet service providers side by side.
@@ -50,6 +51,9 @@ enum Command {
     Config,
     /// Prints the GraphQL schema.
     Schema,
+    /// Shows the jobs that are not done, and has failed ones tried again.
+    #[command(subcommand)]
+    Jobs(JobsCommand),
     /// Opens ISPs.
     #[command(subcommand)]
     Tenant(TenantCommand),
@@ -155,6 +159,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Demo { fresh } => demo::run(config, fresh).await?,
         Command::Work => serve::work(config).await?,
         Command::Migrate(args) => migrate::command(&database_settings(&config)?, args).await?,
+        Command::Jobs(command) => jobs::run(config, command).await?,
         Command::Tenant(TenantCommand::Create(args)) => tenant_create(config, args).await?,
         Command::Keys(command) => keys(&config, &command).await?,
         Command::Schema | Command::EmbeddedPostgres { .. } | Command::Tether { .. } => {}
@@ -163,7 +168,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
 }
 
 /// Where the configured database is. The other two addresses default to the first.
-fn database_settings(config: &Config) -> anyhow::Result<DatabaseSettings> {
+pub fn database_settings(config: &Config) -> anyhow::Result<DatabaseSettings> {
     let url = config
         .database_url
         .as_ref()
@@ -233,7 +238,7 @@ async fn keys(config: &Config, command: &KeysCommand) -> anyhow::Result<()> {
 }
 
 /// An error as a person at a terminal wants it.
-fn refusal(e: &trunkline_domain::Error) -> String {
+pub fn refusal(e: &trunkline_domain::Error) -> String {
     match e {
         trunkline_domain::Error::User(all) => all
             .iter()

@@ -60,6 +60,10 @@ pub struct Config {
     pub admin_password: Option<Secret>,
     /// Database connections per cell and process.
     pub database_connections: u32,
+    /// Jobs that a worker runs side by side.
+    pub worker_places: u32,
+    /// After how many seconds without a sign of life a worker's jobs are taken over by others.
+    pub worker_lease_seconds: u32,
     /// What one credential may ask for in a second: `cost units/requests`, such as `50000/200`, or `off`.
     pub api_rate: ApiRate,
     /// Our own proxies, addresses and networks with commas between: their `X-Forwarded-For` is believed, nobody else's.
@@ -158,6 +162,8 @@ base_domain = "localhost"
 production = false
 test_clock = false
 database_connections = 8
+worker_places = 4
+worker_lease_seconds = 60
 api_rate = "50000/200"
 trusted_proxies = ""
 radius_address = "127.0.0.1"
@@ -232,6 +238,12 @@ impl Config {
         }
         if !(2..=200).contains(&self.database_connections) {
             bail!("database_connections: must be 2 to 200");
+        }
+        if !(1..=200).contains(&self.worker_places) {
+            bail!("worker_places: must be 1 to 200");
+        }
+        if !(2..=3600).contains(&self.worker_lease_seconds) {
+            bail!("worker_lease_seconds: must be 2 to 3600");
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ pub mod freeradius;
 #[allow(dead_code, reason = "the SimpleObject derive makes getters that nobody has to call")]
 pub mod graphql;
 pub mod http;
+mod jobs;
 pub mod limits;
 mod migrate;
 pub mod secret;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use trunkline_domain::identity;
 use trunkline_domain::jobs;
 use trunkline_domain::kernel::Clock;
@@ -43,10 +44,12 @@ pub async fn serve(config: Config, with_worker: bool) -> anyhow::Result<()> {
 
 pub async fn work(config: Config) -> anyhow::Result<()> {
     let (app, embedded) = open(config).await?;
-    tokio::select! {
-        () = background(&app, true) => {}
-        () = stopped() => {}
-    }
+    let (stopping, stop_work) = watch::channel(false);
+    tokio::join!(background(&app, true, stop_work), async {
+        stopped().await;
+        let _ = stopping.send(true);
+    });
+    app.database.close().await;
     stop(embedded).await
 }
 
@@ -99,8 +102,10 @@ pub async fn run(
         ),
         None => None,
     };
-    let (stopping, mut stopped) = tokio::sync::watch::channel(false);
+    let (stopping, mut stopped) = watch::channel(false);
     let mut ops_stopped = stopped.clone();
+    let worker = background(&app, with_worker, stopped.clone());
+    tokio::pin!(worker);
     let until_stopped = async move {
         let _ = stopped.wait_for(|s| *s).await;
     };
@@ -123,23 +128,41 @@ pub async fn run(
     tokio::select! {
         () = &mut server => {}
         outcome = ops_server => outcome?,
-        () = background(&app, with_worker) => {}
+        () = &mut worker => {}
         () = &mut stop => {
             let _ = stopping.send(true);
-            let _ = tokio::time::timeout(Duration::from_secs(20), &mut server).await;
+            // The worker has a grace of its own.
+            let _ = tokio::join!(tokio::time::timeout(Duration::from_secs(20), &mut server), &mut worker);
         }
     }
     app.database.close().await;
     Ok(())
 }
 
-/// What runs beside the requests: hearing of changes made elsewhere, and with the worker jobs and their schedule.
-async fn background(app: &App, with_worker: bool) {
-    let listening = app.directory.clone().listen();
-    if !with_worker {
-        return listening.await;
-    }
-    tokio::join!(listening, app.worker.run(), schedule(app), upkeep(app));
+/// What runs beside the requests until told to stop: hearing of changes made elsewhere, and with the worker jobs and their
+/// schedule. The worker finishes what it is running.
+async fn background(app: &App, with_worker: bool, stop: watch::Receiver<bool>) {
+    let told = |mut stop: watch::Receiver<bool>| async move {
+        let _ = stop.wait_for(|s| *s).await;
+    };
+    let beside = async {
+        if with_worker {
+            tokio::join!(app.directory.clone().listen(), schedule(app), upkeep(app));
+        } else {
+            app.directory.clone().listen().await;
+        }
+    };
+    let working = async {
+        if with_worker {
+            app.worker.run(told(stop.clone())).await;
+        }
+    };
+    tokio::join!(working, async {
+        tokio::select! {
+            () = beside => {}
+            () = told(stop.clone()) => {}
+        }
+    });
 }
 
 async fn schedule(app: &App) {

@@ -41,6 +41,25 @@ pub fn registry() -> jobs::Registry {
         })
         .job(|db, _: identity::PurgeSessions| Box::pin(async move { identity::purge_sessions(&db).await }))
         .job(|db, job: runs::renewal::RenewDue| Box::pin(async move { runs::renewal::run(&db, job.date).await.map(|_| ()) }))
+        .unheard::<identity::PasswordResetRequested>()
+        .unheard::<identity::events::RoleCreated>()
+        .unheard::<identity::events::RoleUpdated>()
+        .unheard::<identity::events::RoleDeleted>()
+        .unheard::<identity::events::StaffUpdated>()
+        .unheard::<identity::events::StaffDisabled>()
+        .unheard::<identity::events::StaffEnabled>()
+        .unheard::<identity::events::StaffLinked>()
+        .unheard::<identity::events::StaffUnlinked>()
+        .unheard::<identity::events::StaffEntered>()
+        .unheard::<identity::events::StaffInvited>()
+        .unheard::<identity::events::StaffInvitationAccepted>()
+        .unheard::<identity::events::StaffInvitationRevoked>()
+        .unheard::<billing::events::InvoiceIssued>()
+        .unheard::<payments::events::PaymentReversed>()
+        .unheard::<services::ServiceActivated>()
+        .unheard::<services::ServiceSuspended>()
+        .unheard::<services::ServiceResumed>()
+        .job(|db, _: jobs::ForgetKeys| Box::pin(async move { jobs::forget_keys(&db).await }))
         .job(|db, job: runs::RefreshService| Box::pin(async move { runs::renewal::refresh_service(&db, job).await }))
 }
 
@@ -48,4 +67,5 @@ pub fn registry() -> jobs::Registry {
 pub const DAILY_JOBS: &[&str] = &[
     <runs::renewal::RenewDue as kernel::event::Job>::KIND,
     <identity::PurgeSessions as kernel::event::Job>::KIND,
+    <jobs::ForgetKeys as kernel::event::Job>::KIND,
 ];

@@ -20,6 +20,7 @@ pub(crate) const PLATFORM: &[Script] = scripts![
     2 "platform/0002_sessions.sql",
     3 "platform/0003_people.sql",
     4 "platform/0004_quarantine.sql",
+    5 "platform/0005_jobs.sql",
 ];
 
 pub(crate) const RADIUS: &[Script] = scripts![

@@ -21,6 +21,7 @@ mod front;
 mod fuzz;
 mod identity;
 mod isolation;
+mod jobs;
 mod limits;
 mod migrations;
 mod payments;

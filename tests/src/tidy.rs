@@ -173,7 +173,7 @@ fn files_can_be_read_in_one_sitting() {
     assert!(long.is_empty(), "more than {LONGEST_FILE} lines:\n{}", long.join("\n"));
 }
 
-fn rust_files(dir: &Path) -> Vec<PathBuf> {
+pub fn rust_files(dir: &Path) -> Vec<PathBuf> {
     let mut out = Vec::new();
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
         let path = entry.path();

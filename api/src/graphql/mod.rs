@@ -8,6 +8,7 @@ pub mod document;
 pub mod error;
 pub mod identity;
 pub mod ids;
+pub mod jobs;
 pub mod network;
 pub mod node;
 pub mod page;
@@ -39,6 +40,7 @@ pub struct Query(
     services::ServicesQuery,
     radius::RadiusQuery,
     payments::PaymentsQuery,
+    jobs::JobsQuery,
 );
 
 /// What can be done. Each takes one `input` and answers with a payload whose `userErrors` say what stood in the way.
@@ -56,6 +58,7 @@ pub struct Mutation(
     billing::BillingMutation,
     services::ServicesMutation,
     payments::PaymentsMutation,
+    jobs::JobsMutation,
 );
 
 pub type ApiSchema = Schema<Query, Mutation, EmptySubscription>;

@@ -1,7 +1,7 @@
 use async_graphql::{Context, ID, Interface, Object};
 use trunkline_domain::kernel::ids::{
-    DirectorId, DomainId, GlobalId, InvoiceId, NasId, PaymentId, PlanId, RadiusSessionId, ServiceId, StaffId, SubscriberId,
-    TenantId, kind_of,
+    DirectorId, DomainId, GlobalId, InvoiceId, JobId, NasId, PaymentId, PlanId, RadiusSessionId, ServiceId, StaffId,
+    SubscriberId, TenantId, kind_of,
 };
 
 use super::billing::{self, Invoice};
@@ -9,6 +9,7 @@ use super::ctx::{CtxExt, RequestCtx};
 use super::error::ApiResult;
 use super::identity::{self, Staff};
 use super::ids;
+use super::jobs::{self, Job};
 use super::network::{self, Nas};
 use super::payments::{self, Payment};
 use super::plans::{self, Plan};
@@ -32,6 +33,7 @@ pub enum Node {
     Service(Service),
     RadiusSession(RadiusSession),
     Payment(Payment),
+    Job(Job),
 }
 
 #[derive(Default)]
@@ -61,6 +63,7 @@ async fn find(rq: &RequestCtx, id: &ID) -> ApiResult<Option<Node>> {
         Some(InvoiceId::KIND) => Ok(billing::find(rq, id).await?.map(Node::Invoice)),
         Some(ServiceId::KIND) => Ok(services::find(rq, id).await?.map(Node::Service)),
         Some(RadiusSessionId::KIND) => Ok(radius::find_session(rq, id).await?.map(Node::RadiusSession)),
+        Some(JobId::KIND) => Ok(jobs::find(rq, id).await?.map(Node::Job)),
         Some(PaymentId::KIND) => Ok(payments::find(rq, id).await?.map(Node::Payment)),
         _ => ids::query::<PlanId>(id).map(|_| None),
     }

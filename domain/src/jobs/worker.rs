@@ -1,29 +1,54 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::TimeDelta;
-use futures::StreamExt;
-use futures::stream;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tokio::time::Instant;
+use tracing::Instrument;
 use uuid::Uuid;
 
+use super::claim::{Claimed, Patience, Queue};
+use super::outcome::{Failure, is_abandoned, is_final, pause};
 use super::registry::{Registry, Work};
+use super::shift::Shift;
 use crate::kernel::Actor;
-use crate::kernel::db::{Database, PlatformTx, Tenant, TenantDb, TenantRecord};
+use crate::kernel::db::{Database, TenantDb};
 use crate::kernel::error::{Error, Result};
 
-/// Failures after which a job is parked with its reason.
-const MAX_ATTEMPTS: i32 = 8;
-/// Jobs that one worker runs side by side.
-const CONCURRENCY: usize = 4;
-const BATCH: i64 = 50;
+/// How often a worker looks for work that it did not hear of: of other processes, and what has become due.
+const POLL: Duration = Duration::from_millis(200);
+/// A worker that is woken again and again looks no more often than this.
+const DEBOUNCE: Duration = Duration::from_millis(10);
+/// How long it waits when the database does not answer.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Runs what is due. Cheap to clone; any number may work on one database.
 #[derive(Clone)]
 pub struct Worker {
     database: Database,
     registry: Arc<Registry>,
+    pub(super) queue: Queue,
+    pub(super) settings: WorkerSettings,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct WorkerSettings {
+    /// Jobs that one process runs side by side.
+    pub places: usize,
+    /// After how long without a sign of life others take a worker's jobs over.
+    pub lease: Duration,
+    /// How long a worker that was told to stop goes on with what it is running.
+    pub grace: Duration,
+}
+
+impl Default for WorkerSettings {
+    fn default() -> Self {
+        Self {
+            places: 4,
+            lease: Duration::from_secs(60),
+            grace: Duration::from_secs(20),
+        }
+    }
 }
 
 /// What [`Worker::drain`] did.
@@ -34,177 +59,138 @@ pub struct Drained {
     pub parked: u64,
 }
 
-#[derive(sea_orm::FromQueryResult)]
-struct Fact {
-    tenant_id: i32,
-    event_id: Uuid,
-    kind: String,
-    payload: Value,
-}
-
-#[derive(sea_orm::FromQueryResult)]
-struct Claimed {
-    id: i64,
-    tenant_id: Option<i32>,
-    kind: String,
-    payload: Value,
-    attempts: i32,
-}
-
-/// An event on its way to one handler.
-#[derive(Serialize, Deserialize)]
+/// An event on its way to one handler; `platform.dispatch_events` makes it.
+#[derive(Deserialize)]
 struct Delivery {
+    #[expect(dead_code, reason = "for whoever reads a parked job")]
     event_id: Uuid,
     event: Value,
 }
 
 impl Worker {
-    pub fn new(database: Database, registry: Arc<Registry>) -> Self {
-        Self { database, registry }
-    }
-
-    /// Works until the future is dropped: at once when a transaction of this process left work behind, else every half second.
-    pub async fn run(&self) {
-        loop {
-            match self.round().await {
-                Ok(0) => {
-                    let wake = self.database.wake().notified();
-                    let _ = tokio::time::timeout(Duration::from_millis(500), wake).await;
-                }
-                Ok(_) => {}
-                Err(e) => {
-                    tracing::error!(error = %e, "worker round failed");
-                    tokio::time::sleep(Duration::from_secs(1)).await;
-                }
-            }
+    pub fn new(database: Database, registry: Arc<Registry>, settings: WorkerSettings) -> Self {
+        Self {
+            queue: Queue::new(database.clone(), &registry, settings.lease),
+            database,
+            registry,
+            settings,
         }
     }
 
-    /// Runs everything that is due now, also what its running makes due, and waits for what other workers hold.
-    pub async fn drain(&self) -> Result<Drained> {
-        let mut drained = Drained::default();
+    /// Works until `stop`; then finishes what it is running, for as long as the grace lasts, and gives the rest back.
+    pub async fn run(&self, stop: impl Future<Output = ()>) {
+        let mut shift = Shift::new(self, Patience::Patient);
+        let mut keep = tokio::time::interval(self.settings.lease / 4);
+        let mut more = true;
+        let (mut filled, mut next_round) = (Instant::now(), Instant::now());
+        tokio::pin!(stop);
         loop {
-            let ran = self.round().await?;
-            drained.ran += ran;
-            if ran == 0 {
-                let tx = self.platform().await?;
-                let busy: i64 = tx
-                    .sql(
-                        "SELECT count(*) FROM platform.job WHERE finished_at IS NULL AND parked_at IS NULL AND run_at <= $1
-                         AND attempts = 0 OR locked_until > statement_timestamp() AND finished_at IS NULL AND parked_at IS NULL",
-                    )
-                    .bind(tx.now())
-                    .scalar()
-                    .await?
-                    .unwrap_or(0);
-                if busy == 0 {
-                    let parked: Option<i64> = tx
-                        .sql("SELECT count(*) FROM platform.job WHERE finished_at IS NULL AND (parked_at IS NOT NULL OR last_error IS NOT NULL)")
-                        .scalar()
-                        .await?;
-                    drained.parked = u64::try_from(parked.unwrap_or(0)).unwrap_or(0);
-                    return Ok(drained);
+            if next_round <= Instant::now() {
+                shift.look_round();
+                (more, next_round) = (true, Instant::now() + POLL);
+            }
+            if more && shift.has_place() {
+                more = match shift.fill().await {
+                    Ok(more) => more,
+                    Err(e) => {
+                        tracing::error!(error = e.summary(), "no jobs could be claimed");
+                        next_round = Instant::now() + PAUSE;
+                        false
+                    }
+                };
+                filled = Instant::now();
+            }
+            tokio::select! {
+                () = &mut stop => break,
+                () = shift.one_ended() => shift.more_ended().await,
+                () = self.database.wake().notified() => {
+                    tokio::time::sleep_until(filled + DEBOUNCE).await;
+                    more = true;
+                }
+                () = tokio::time::sleep_until(next_round) => {}
+                _ = keep.tick() => shift.keep().await,
+            }
+        }
+        shift.close().await;
+    }
+
+    /// Runs everything that is due now, also what its running makes due, and waits for what other workers hold. What fails
+    /// is tried once; what has failed before is tried again, however long its pause.
+    pub async fn drain(&self) -> Result<Drained> {
+        let mut shift = Shift::new(self, Patience::Impatient(Vec::new()));
+        let mut keep = tokio::time::interval(self.settings.lease / 4);
+        loop {
+            shift.look_round();
+            let more = shift.fill().await?;
+            if !shift.is_idle() {
+                tokio::select! {
+                    () = shift.one_ended() => shift.more_ended().await,
+                    _ = keep.tick() => shift.keep().await,
+                }
+            } else if !more {
+                if self.queue.under_way().await? == 0 {
+                    break;
                 }
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         }
+        Ok(Drained {
+            ran: shift.ended,
+            parked: u64::try_from(self.queue.failed().await?).unwrap_or(0),
+        })
     }
 
-    /// Dispatches events, then claims and runs one batch; how many jobs it ran.
-    async fn round(&self) -> Result<u64> {
-        while self.dispatch().await? {}
-        let claimed = self.claim().await?;
-        let count = claimed.len() as u64;
-        stream::iter(claimed)
-            .for_each_concurrent(CONCURRENCY, |job| self.attempt(job))
-            .await;
-        Ok(count)
-    }
-
-    /// Turns a batch of events into jobs, one per handler; whether there may be more.
-    async fn dispatch(&self) -> Result<bool> {
-        let tx = self.platform().await?;
-        let facts: Vec<Fact> = tx
-            .sql(
-                "DELETE FROM platform.outbox WHERE id IN (SELECT id FROM platform.outbox ORDER BY id LIMIT 200 FOR UPDATE SKIP LOCKED)
-                 RETURNING tenant_id, event_id, kind, payload",
-            )
-            .all()
-            .await?;
-        let more = !facts.is_empty();
-        for fact in facts {
-            for handler in self.registry.handlers(&fact.kind) {
-                let delivery = Delivery {
-                    event_id: fact.event_id,
-                    event: fact.payload.clone(),
-                };
-                tx.sql(
-                    "INSERT INTO platform.job (tenant_id, kind, dedup_key, payload, run_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
-                )
-                .bind(fact.tenant_id)
-                .bind(*handler)
-                .bind(fact.event_id.to_string())
-                .bind(serde_json::to_value(delivery)?)
-                .bind(tx.now())
-                .run()
-                .await?;
-            }
-        }
-        tx.commit().await?;
-        Ok(more)
-    }
-
-    /// Takes due jobs under a lease: a worker that dies leaves them to others when it runs out.
-    async fn claim(&self) -> Result<Vec<Claimed>> {
-        let tx = self.platform().await?;
-        let claimed = tx
-            .sql(
-                "UPDATE platform.job SET locked_until = statement_timestamp() + interval '60 seconds', attempts = attempts + 1
-                 WHERE id IN (SELECT id FROM platform.job WHERE finished_at IS NULL AND parked_at IS NULL AND run_at <= $1
-                     AND (locked_until IS NULL OR locked_until < statement_timestamp())
-                     ORDER BY run_at, id LIMIT $2 FOR UPDATE SKIP LOCKED)
-                 RETURNING id, tenant_id, kind, payload, attempts",
-            )
-            .bind(tx.now())
-            .bind(BATCH)
-            .all()
-            .await?;
-        tx.commit().await?;
-        Ok(claimed)
-    }
-
-    async fn attempt(&self, job: Claimed) {
-        let outcome = tokio::select! {
-            outcome = self.perform(&job) => outcome,
-            lost = self.hold(&job) => Err(lost),
-        };
-        let noted = match &outcome {
-            Ok(()) => self.finish(&job).await,
-            Err(e) => {
-                tracing::warn!(job = job.id, kind = job.kind, tenant = job.tenant_id, error = %e, "job failed");
-                self.put_back(&job, e).await
-            }
-        };
-        if let Err(e) = noted {
-            tracing::error!(job = job.id, error = %e, "job's outcome was not noted; it will run again");
-        }
-    }
-
-    /// Renews the lease while the job runs; ends only when that fails.
-    async fn hold(&self, job: &Claimed) -> Error {
-        loop {
-            tokio::time::sleep(Duration::from_secs(20)).await;
-            let renewed = async {
-                let tx = self.platform().await?;
-                tx.sql("UPDATE platform.job SET locked_until = statement_timestamp() + interval '60 seconds' WHERE id = $1")
-                    .bind(job.id)
-                    .run()
-                    .await?;
-                tx.commit().await
+    /// Runs a job and notes what came of it; whether it was done.
+    pub(super) async fn attempt(self, job: Claimed) -> bool {
+        let span = tracing::info_span!(
+            "job",
+            job = job.lease.job,
+            kind = job.kind,
+            tenant = job.tenant.slug(),
+            attempt = job.attempts
+        );
+        async move {
+            let outcome = if is_abandoned(job.attempts) {
+                Err(Failure::Abandoned)
+            } else {
+                // A task of its own, so that a panic ends nothing else and dropping this one ends it too.
+                let mut work = tokio::task::JoinSet::new();
+                let (worker, claimed) = (self.clone(), job.clone());
+                work.spawn(async move { worker.perform(&claimed).await }.in_current_span());
+                match work.join_next().await {
+                    Some(Ok(done)) => done.map_err(Failure::Error),
+                    _ => Err(Failure::Panicked),
+                }
             };
-            if let Err(e) = renewed.await {
-                return e;
+            match outcome {
+                Ok(()) => {
+                    let late = self.database.clock().now() - job.run_at;
+                    tracing::debug!(late_ms = late.num_milliseconds(), "job done");
+                    true
+                }
+                Err(failure) => {
+                    self.note(&job, &failure).await;
+                    false
+                }
             }
+        }
+        .instrument(span)
+        .await
+    }
+
+    async fn note(&self, job: &Claimed, failure: &Failure) {
+        let reason = failure.reason();
+        let again = !is_final(job.attempts) && !matches!(failure, Failure::Abandoned);
+        let pause = again.then(|| pause(job.attempts, rand::random_range(0..=1000)));
+        match pause {
+            Some(pause) => tracing::warn!(reason, again_in = pause.as_secs(), "job failed"),
+            None => tracing::error!(reason, "job parked"),
+        }
+        if let Err(e) = self.queue.put_back(job.lease, reason, pause).await {
+            tracing::error!(
+                error = e.summary(),
+                "the job's failure was not noted; it is tried again when its lease is over"
+            );
         }
     }
 
@@ -212,73 +198,20 @@ impl Worker {
         let work = self
             .registry
             .work(&job.kind)
-            .ok_or_else(|| Error::internal(format!("nothing runs jobs of kind {}", job.kind)))?;
-        let number = job.tenant_id.ok_or_else(|| Error::internal("a job without an ISP"))?;
-        let tenant = self
-            .tenant(number)
-            .await?
-            .ok_or_else(|| Error::internal(format!("there is no tenant {number}")))?;
-        let db = TenantDb::new(self.database.clone(), tenant, Arc::new(Actor::System));
+            .ok_or_else(|| Error::internal("this release runs no jobs of this kind"))?;
+        let db = TenantDb::new(self.database.clone(), job.tenant.clone(), Arc::new(Actor::System)).under(job.lease);
         match work {
-            Work::WithDatabase(run) => run(db, job.payload.clone()).await,
+            Work::WithDatabase(run) => {
+                run(db, job.payload.clone()).await?;
+                self.queue.finish(job.lease).await
+            }
             Work::InTransaction(run) => {
-                let Delivery { event_id, event } = serde_json::from_value(job.payload.clone())?;
+                let delivery: Delivery = serde_json::from_value(job.payload.clone())?;
                 let tx = db.begin(false).await?;
-                let first = tx
-                    .sql("INSERT INTO handled_event (handler, event_id, handled_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
-                    .bind(job.kind.as_str())
-                    .bind(event_id)
-                    .bind(tx.now())
-                    .run()
-                    .await?;
-                if first == 1 {
-                    run(&tx, event).await?;
-                }
+                run(&tx, delivery.event).await?;
+                tx.end_job(&job.lease).await?;
                 tx.commit().await
             }
         }
-    }
-
-    /// A finished job's key stays, so that it never fires again.
-    async fn finish(&self, job: &Claimed) -> Result<()> {
-        let tx = self.platform().await?;
-        tx.sql("UPDATE platform.job SET finished_at = $2, locked_until = NULL, last_error = NULL WHERE id = $1")
-            .bind(job.id)
-            .bind(tx.now())
-            .run()
-            .await?;
-        tx.commit().await
-    }
-
-    /// Back-off doubles from two seconds; what keeps failing is parked.
-    async fn put_back(&self, job: &Claimed, e: &Error) -> Result<()> {
-        let tx = self.platform().await?;
-        let parked = job.attempts >= MAX_ATTEMPTS;
-        let pause = TimeDelta::seconds(1_i64 << job.attempts.clamp(1, 12));
-        tx.sql("UPDATE platform.job SET locked_until = NULL, last_error = $2, parked_at = $3, run_at = $4 WHERE id = $1")
-            .bind(job.id)
-            .bind(e.to_string())
-            .bind(parked.then(|| tx.now()))
-            .bind(tx.now() + pause)
-            .run()
-            .await?;
-        tx.commit().await
-    }
-
-    async fn tenant(&self, number: i32) -> Result<Option<Tenant>> {
-        let tx = self.platform().await?;
-        let record: Option<TenantRecord> = tx
-            .sql(
-                "SELECT id, uid, slug, name, country, currency, timezone, status, template, cell_id, role_name::text, schema_version
-                 FROM platform.tenant WHERE id = $1",
-            )
-            .bind(number)
-            .optional()
-            .await?;
-        record.map(Tenant::new).transpose()
-    }
-
-    async fn platform(&self) -> Result<PlatformTx> {
-        self.database.begin_platform(Arc::new(Actor::System)).await
     }
 }

@@ -86,6 +86,34 @@ impl Error {
         Self::Internal(source.into())
     }
 
+    /// What is written of it in logs and with parked jobs: what kind of thing went wrong and where, without any value that
+    /// somebody entered or that the database holds.
+    pub fn summary(&self) -> String {
+        match self {
+            Self::User(all) => {
+                let each = all
+                    .iter()
+                    .map(|u| format!("{} {}", u.code, u.field.join(".")).trim().to_owned());
+                format!("refused: {}", each.collect::<Vec<_>>().join(", "))
+            }
+            Self::Internal(source) => {
+                if let Some(e) = source.downcast_ref::<serde_json::Error>() {
+                    return format!(
+                        "a stored document does not parse ({:?}, line {}, column {})",
+                        e.classify(),
+                        e.line(),
+                        e.column()
+                    );
+                }
+                match source.downcast_ref::<sea_orm::DbErr>() {
+                    Some(_) => "internal: a row was not as expected".to_owned(),
+                    None => format!("internal: {source}"),
+                }
+            }
+            other => other.to_string(),
+        }
+    }
+
     /// The constraint that a statement ran into, if that is why it failed.
     pub fn constraint(&self) -> Option<&str> {
         let Self::Internal(source) = self else { return None };
@@ -119,6 +147,7 @@ impl UserError {
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct DbFailure {
+    /// Without values: PostgreSQL quotes them in data exceptions (class 22), drivers in what they cannot decode.
     message: String,
     sqlstate: Option<String>,
     constraint: Option<String>,
@@ -151,8 +180,17 @@ impl From<sqlx::Error> for Error {
         if matches!(sqlstate.as_deref(), Some("22021" | "22P05")) {
             return Self::invalid("", "A text holds a character that cannot be stored.");
         }
+        let message = match (&e, sqlstate.as_deref()) {
+            (sqlx::Error::Database(d), Some(state)) if !state.starts_with("22") => format!("{} ({state})", d.message()),
+            (_, Some(state)) => format!("a value was not as the database wants it ({state})"),
+            (sqlx::Error::RowNotFound, _) => "no row".to_owned(),
+            (sqlx::Error::ColumnNotFound(name), _) => format!("no column {name}"),
+            (sqlx::Error::ColumnDecode { index, .. }, _) => format!("column {index} was not as expected"),
+            (sqlx::Error::Protocol(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed, _) => e.to_string(),
+            _ => "the database driver failed".to_owned(),
+        };
         Self::internal(DbFailure {
-            message: e.to_string(),
+            message,
             sqlstate,
             constraint,
         })
@@ -179,7 +217,7 @@ impl From<std::sync::Arc<Error>> for Error {
     fn from(shared: std::sync::Arc<Error>) -> Self {
         std::sync::Arc::try_unwrap(shared).unwrap_or_else(|e| match &*e {
             Self::Unavailable(why) => Self::Unavailable(why.clone()),
-            other => Self::internal(other.to_string()),
+            other => Self::internal(other.summary()),
         })
     }
 }

@@ -96,6 +96,22 @@ ids! {
     EventId = "event";
     /// Somebody's being signed in, from sign-in to sign-out; a router's session is a [`RadiusSessionId`].
     UserSessionId = "usersession";
+    /// Of a job: its number, which only platform staff see.
+    JobId = "job";
+}
+
+impl JobId {
+    pub fn of(number: i64) -> Self {
+        Self(Uuid::from_u64_pair(0, number.cast_unsigned()))
+    }
+
+    /// None for an id that no job has.
+    pub fn number(self) -> Option<i64> {
+        match self.0.as_u64_pair() {
+            (0, number) => i64::try_from(number).ok(),
+            _ => None,
+        }
+    }
 }
 
 fn parse(text: &str, kind: &str) -> Result<Uuid, MalformedId> {

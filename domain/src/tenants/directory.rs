@@ -9,7 +9,7 @@ use crate::kernel::error::Result;
 use crate::kernel::ids::TenantId;
 
 /// For how long a change may go unnoticed if its notification is lost.
-const MEMORY: Duration = Duration::from_secs(10);
+const MEMORY: Duration = Duration::from_secs(8);
 const REMEMBERED: u64 = 20_000;
 const CHANNEL: &str = "trunkline_tenant";
 const PLATFORM_LABEL: &str = "platform";

@@ -96,6 +96,18 @@ pub async fn find(tx: &PlatformTx, id: TenantId) -> Result<Option<TenantDetails>
     .await
 }
 
+/// For loaders: those of the ISPs that the actor may see.
+pub async fn by_ids(tx: &PlatformTx, ids: &[TenantId]) -> Result<Vec<TenantDetails>> {
+    let scope = scope(tx)?;
+    tx.sql(select_tenant!(
+        "WHERE t.uid = ANY($1) AND ($2::uuid IS NULL OR t.director_id = $2)"
+    ))
+    .bind(TenantId::array(ids))
+    .bind(scope)
+    .all()
+    .await
+}
+
 /// An ISP that must be there, as it is now.
 pub async fn get(database: &Database, actor: &Arc<Actor>, id: TenantId) -> Result<TenantDetails> {
     let tx = database.begin_platform(actor.clone()).await?;

@@ -14,20 +14,23 @@ async fn anothers_jobs_and_events_find_nothing() {
     let app = TestApp::new().await;
     let theirs = World::fill(&app, "asha").await;
     let ours = World::fill(&app, "chandra").await;
+    let owner = app.on("asha").as_owner();
+    owner.pay(&theirs.first.subscriber, "12.00").await;
+    owner.pay(&theirs.second.subscriber, "7.00").await;
     let mut admin = app.db.admin().await;
-    let before = fingerprint(&mut admin, &theirs.tenant).await;
-    let copied = sqlx::query(
-        "INSERT INTO platform.job (tenant_id, kind, dedup_key, payload, run_at)
-         SELECT $2, kind, 'copied ' || dedup_key, CASE WHEN payload ? 'event_id'
-             THEN jsonb_set(payload, '{event_id}', to_jsonb(gen_random_uuid())) ELSE payload END, platform.now()
-         FROM platform.job WHERE tenant_id = $1",
+    let taken = sqlx::query(
+        "WITH events AS (UPDATE platform.outbox SET tenant_id = $2 WHERE tenant_id = $1 RETURNING 1),
+              jobs AS (INSERT INTO platform.job (tenant_id, kind, dedup_key, payload, run_at)
+                  SELECT $2, kind, 'copied ' || dedup_key, payload, platform.now() FROM platform.job WHERE tenant_id = $1 RETURNING 1)
+         SELECT FROM events UNION ALL SELECT FROM jobs",
     )
     .bind(theirs.tenant.number)
     .bind(ours.tenant.number)
-    .execute(&mut admin)
+    .fetch_all(&mut admin)
     .await
     .unwrap();
-    assert!(copied.rows_affected() >= 3, "{} jobs to copy", copied.rows_affected());
+    assert!(taken.len() >= 3, "{} jobs and events", taken.len());
+    let before = fingerprint(&mut admin, &theirs.tenant).await;
     app.app.worker.drain().await.expect("jobs");
     assert_eq!(
         fingerprint(&mut admin, &theirs.tenant).await,
@@ -50,7 +53,7 @@ async fn an_isp_out_of_order_harms_no_other() {
     owner.pay(&ours.first.subscriber, "80.00").await;
     app.app.worker.drain().await.expect("jobs");
     let waiting: Vec<(i32, String)> =
-        sqlx::query_as("SELECT tenant_id, kind FROM platform.job WHERE finished_at IS NULL AND run_at <= platform.now()")
+        sqlx::query_as("SELECT tenant_id, kind FROM platform.job WHERE parked_at IS NULL AND run_at <= platform.now()")
             .fetch_all(&mut admin)
             .await
             .unwrap();

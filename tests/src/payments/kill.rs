@@ -16,7 +16,7 @@ use trunkline_domain::kernel::Clock;
 use trunkline_domain::kernel::db::TenantDb;
 
 use super::books;
-use crate::harness::{SECRET, TestApp, env, key, root, settings};
+use crate::harness::{SECRET, TestApp, binary, env, key, settings};
 
 const CALLS: usize = 200;
 const SUBSCRIBERS: usize = 10;
@@ -203,19 +203,4 @@ async fn exchange(address: &str, head: &str, body: &str) -> Option<String> {
         .lines()
         .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok())?;
     (body.len() == length).then(|| body.to_owned())
-}
-
-/// The product's binary, built from what is being tested.
-fn binary() -> std::path::PathBuf {
-    static BUILT: std::sync::OnceLock<()> = std::sync::OnceLock::new();
-    BUILT.get_or_init(|| {
-        let built = Command::new(env("CARGO").unwrap_or("cargo".into()))
-            .args(["build", "--quiet", "--package", "trunkline-api"])
-            .current_dir(root())
-            .status();
-        assert!(built.is_ok_and(|s| s.success()), "cargo build -p trunkline-api");
-    });
-    // <target>/debug/deps/suite-… → <target>/debug/trunkline
-    let suite = std::env::current_exe().unwrap();
-    suite.parent().and_then(|deps| deps.parent()).unwrap().join("trunkline")
 }

@@ -63,6 +63,7 @@ fn shared_rows(tenant: &TestTenant) -> String {
          INSERT INTO platform.outbox (tenant_id, event_id, kind, payload, occurred_at) VALUES ({t}, '{event}', 'Canary', '{{\"is\": \"{canary}\"}}', now());
          INSERT INTO platform.tenant_quarantine (tenant_id, version, step, error) VALUES ({t}, 1, '{canary}', '{canary}');
          INSERT INTO platform.job (tenant_id, kind, dedup_key, payload, run_at) VALUES ({t}, 'canary', '{canary}', '{{}}', now());
+         INSERT INTO platform.job_fired (tenant_id, fingerprint) VALUES ({t}, convert_to('{canary}', 'UTF8'));
          INSERT INTO platform.domain (id, tenant_id, hostname, verification_token, created_at)
              VALUES ('{domain}', {t}, '{canary}.example', '{canary}', now());"
     )

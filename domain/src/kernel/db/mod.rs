@@ -3,6 +3,7 @@
 
 mod begin;
 mod database;
+mod lease;
 mod platform_tx;
 mod pool;
 mod provision_tx;
@@ -12,6 +13,7 @@ mod tenant_db;
 mod tenant_tx;
 
 pub use database::{Database, DatabaseSettings, Limits};
+pub use lease::Lease;
 pub use platform_tx::PlatformTx;
 pub use provision_tx::ProvisionTx;
 pub use sql::Sql;

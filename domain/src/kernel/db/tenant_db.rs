@@ -3,6 +3,7 @@ use std::sync::Arc;
 use trunkline_migration::TENANT_SCHEMA_VERSION;
 
 use super::database::Database;
+use super::lease::Lease;
 use super::sql::STALE_PLAN;
 use super::tenant::Tenant;
 use super::tenant_tx::TenantTx;
@@ -15,11 +16,26 @@ pub struct TenantDb {
     database: Database,
     tenant: Tenant,
     actor: Arc<Actor>,
+    lease: Option<Lease>,
 }
 
 impl TenantDb {
     pub fn new(database: Database, tenant: Tenant, actor: Arc<Actor>) -> Self {
-        Self { database, tenant, actor }
+        Self {
+            database,
+            tenant,
+            actor,
+            lease: None,
+        }
+    }
+
+    /// For a job: what it writes is committed only while the job is its worker's.
+    #[must_use]
+    pub fn under(self, lease: Lease) -> Self {
+        Self {
+            lease: Some(lease),
+            ..self
+        }
     }
 
     pub fn tenant(&self) -> &Tenant {
@@ -36,6 +52,9 @@ impl TenantDb {
     pub async fn write<T>(&self, work: impl AsyncFn(&TenantTx) -> Result<T>) -> Result<T> {
         let tx = self.begin(false).await?;
         let out = self.twice(&tx, work).await?;
+        if let Some(lease) = &self.lease {
+            tx.hold_job(lease).await?;
+        }
         tx.commit().await?;
         Ok(out)
     }

@@ -7,6 +7,7 @@ use tokio::sync::{Mutex, Notify};
 use uuid::Uuid;
 
 use super::begin;
+use super::lease::Lease;
 use super::pool::Held;
 use super::sql::{Runner, Sql, connection_trait};
 use super::tenant::Tenant;
@@ -210,18 +211,37 @@ impl TenantTx {
         Ok(())
     }
 
+    /// Fails unless the job is still this worker's; then nobody takes it over before this transaction has ended.
+    pub(super) async fn hold_job(&self, lease: &Lease) -> Result<()> {
+        let held = self.sql("SELECT platform.hold_job($1, $2)").bind(lease.job).bind(lease.token);
+        still_ours(held.scalar::<Option<bool>>().await?.flatten())
+    }
+
+    /// The job is done when this transaction commits. Fails unless it is still this worker's.
+    pub async fn end_job(&self, lease: &Lease) -> Result<()> {
+        let ended = self.sql("SELECT platform.end_job($1, $2)").bind(lease.job).bind(lease.token);
+        still_ours(ended.scalar::<Option<bool>>().await?.flatten())
+    }
+
     /// Asks for work, at `run_at` by the product's clock.
     pub async fn enqueue<J: Job>(&self, job: &J, run_at: DateTime<Utc>) -> Result<()> {
         self.has_work.store(true, Ordering::Relaxed);
         self.sql("INSERT INTO platform.job (tenant_id, kind, dedup_key, payload, run_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING")
             .bind(self.tenant.number())
             .bind(J::KIND)
-            .bind(job.dedup_key().unwrap_or_else(|| Uuid::now_v7().to_string()))
+            .bind(job.dedup_key())
             .bind(serde_json::to_value(job)?)
             .bind(run_at)
             .run()
             .await?;
         Ok(())
+    }
+}
+
+fn still_ours(held: Option<bool>) -> Result<()> {
+    match held {
+        Some(true) => Ok(()),
+        _ => Err(Error::Unavailable("another worker has taken the job over".into())),
     }
 }
 

@@ -1,0 +1,9 @@
+//! Jobs and the outbox: once each, fairly, whatever dies on the way.
+
+mod desk;
+mod fair;
+mod kill;
+mod lease;
+mod once;
+mod probe;
+mod throughput;
