@@ -159,7 +159,8 @@ async fn under_the_product(admin: &mut PgConnection, tenant: &TestTenant, canary
              SELECT '{signed_in}', 'STAFF', id, 'f', 'r', '{canary}', platform.now(), platform.now(), platform.now() + interval '1 year',
                  platform.now() + interval '1 year' FROM {role}.staff WHERE email = 'nothing@{slug}.example';
              INSERT INTO platform.membership (id, account_id, tenant_id, link, created_at, joined_at)
-             SELECT '{membership}', id, {t}, '{link}', platform.now(), platform.now() FROM platform.account WHERE kind = 'DIRECTOR';
+             SELECT '{membership}', id, {t}, '{link}', platform.now(), platform.now() FROM platform.account
+             WHERE kind = CASE '{slug}' WHEN 'chandra' THEN 'DIRECTOR' ELSE 'PLATFORM_STAFF' END;
              INSERT INTO platform.job (tenant_id, kind, payload, run_at, attempts, parked_at, last_error)
              VALUES ({t}, 'probe.job', '{{\"is\": \"{canary}\"}}', platform.now(), 3, platform.now(), 'failed');
              UPDATE platform.tenant SET director_id = (SELECT id FROM platform.director LIMIT 1) WHERE slug = 'chandra';",

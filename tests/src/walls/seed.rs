@@ -64,6 +64,8 @@ fn shared_rows(tenant: &TestTenant) -> String {
          INSERT INTO platform.tenant_quarantine (tenant_id, version, step, error) VALUES ({t}, 1, '{canary}', '{canary}');
          INSERT INTO platform.job (tenant_id, kind, dedup_key, payload, run_at) VALUES ({t}, 'canary', '{canary}', '{{}}', now());
          INSERT INTO platform.job_fired (tenant_id, fingerprint) VALUES ({t}, convert_to('{canary}', 'UTF8'));
+         INSERT INTO platform.membership (id, account_id, tenant_id, link, created_at)
+             SELECT gen_random_uuid(), id, {t}, gen_random_uuid(), now() FROM platform.account ORDER BY id LIMIT 1;
          INSERT INTO platform.domain (id, tenant_id, hostname, verification_token, created_at)
              VALUES ('{domain}', {t}, '{canary}.example', '{canary}', now());"
     )

@@ -30,7 +30,6 @@ pub enum JobState {
     Parked,
 }
 
-/// A piece of work that is not done. What it is to work on is not shown.
 #[derive(Clone)]
 pub struct Job(pub JobDetails);
 
@@ -40,6 +39,7 @@ impl From<JobDetails> for Job {
     }
 }
 
+/// A piece of work that is not done. What it is to work on is not shown.
 #[Object]
 impl Job {
     /// Names it.
