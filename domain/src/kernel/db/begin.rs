@@ -4,9 +4,9 @@ use super::pool::{Errand, Held, Pool};
 use crate::kernel::error::Result;
 
 /// Takes a connection and begins a transaction on it with one message. A future that is dropped in the middle must not leave
-/// the connection to others inside somebody's transaction: until the message has been answered, dropping it closes it. Connections that broke
-/// while they were idle are passed over: when PostgreSQL was restarted, nobody has to hear of it. Safe
-/// to cancel at any point, unless `guarded` is false: that is the control of the cancellation test, which must see
+/// the connection to others inside somebody's transaction: until the message has been answered, dropping it closes it.
+/// Connections that broke while they were idle are passed over: when PostgreSQL was restarted, nobody has to hear of it.
+/// Safe to cancel at any point, unless `guarded` is false: that is the control of the cancellation test, which must see
 /// connections leak.
 pub(super) async fn begin(pool: &Pool, errand: Errand, prologue: &str, guarded: bool) -> Result<Held> {
     loop {

@@ -103,7 +103,10 @@ impl Database {
             .ok_or_else(|| Error::Unavailable("the database has not been migrated: run `trunkline migrate`".into()))?;
         admin.close().await?;
         let platform = pool(&settings, &installation.platform, settings.max_connections.div_ceil(2).max(2))?;
-        let options = parse(&settings.admin_url, "DATABASE_ADMIN_URL")?.options(settings.limits.options());
+        // It makes logins: their passwords stand in its statements, which no log may show.
+        let options = parse(&settings.admin_url, "DATABASE_ADMIN_URL")?
+            .options(settings.limits.options())
+            .disable_statement_logging();
         let admin = Pool::new(options, 2, settings.cancellation_guard);
         let wake = Arc::new(Notify::new());
         Ok(Self(Arc::new(Inner {
