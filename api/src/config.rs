@@ -43,7 +43,7 @@ impl Serialize for Secret {
 pub struct Config {
     /// Where HTTP is served, `address:port`.
     pub listen: SocketAddr,
-    /// Where metrics and health are served; nowhere when absent.
+    /// Where operators are told of health; nowhere when absent.
     pub ops_listen: Option<SocketAddr>,
     /// The platform's host is `platform.<base_domain>`, a tenant's `<slug>.<base_domain>`.
     pub base_domain: String,
@@ -189,6 +189,8 @@ impl Config {
                 "DATABASE_URL" | "DATABASE_ADMIN_URL" | "DATABASE_LISTEN_URL" => {
                     set.insert(format!("TRUNKLINE_{name}"), value);
                 }
+                // An argument of `tenant create`, not a setting.
+                "TRUNKLINE_OWNER_PASSWORD" => {}
                 _ if name.starts_with("TRUNKLINE_") => {
                     set.insert(name, value);
                 }
@@ -271,6 +273,7 @@ mod tests {
             ("TRUNKLINE_ADMIN_PASSWORD", "1234567890"),
             ("TRUNKLINE_API_RATE", "100/20"),
             ("TRUNKLINE_TRUSTED_PROXIES", "10.0.0.0/8, ::1"),
+            ("TRUNKLINE_OWNER_PASSWORD", "not a setting"),
             ("DATABASE_URL", "postgres://u:secret@h/d"),
             ("HOME", "/"),
         ])
