@@ -36,7 +36,7 @@ impl Caller {
     pub fn of(actor: &Actor, site: &Site, address: IpAddr) -> Self {
         match actor.principal() {
             Some(id) => Self::Principal {
-                site: number(site),
+                site: site.number(),
                 kind: actor.kind(),
                 id,
             },
@@ -49,14 +49,6 @@ impl Caller {
             IpAddr::V6(v6) => Ipv6Addr::from(u128::from(v6) >> 64 << 64).into(),
             v4 => v4,
         })
-    }
-}
-
-/// The platform is site 0.
-fn number(site: &Site) -> i32 {
-    match site {
-        Site::Platform => 0,
-        Site::Tenant(tenant) => tenant.number(),
     }
 }
 
@@ -105,7 +97,7 @@ impl Limits {
     pub fn admit(&self, caller: Caller, site: &Site) -> Result<Purse, Duration> {
         let Some(all) = &self.0 else { return Ok(Purse(None)) };
         let own = all.callers.get_with(caller, || Arc::new(Bucket::new(all.cost, all.requests)));
-        let of_site = all.sites.get_with(number(site), || {
+        let of_site = all.sites.get_with(site.number(), || {
             let many = |n: NonZeroU32| n.saturating_mul(NonZeroU32::new(CREDENTIALS_PER_SITE).unwrap_or(NonZeroU32::MIN));
             Arc::new(Bucket::new(many(all.cost), many(all.requests)))
         });

@@ -33,10 +33,7 @@ pub struct Audience {
 impl Audience {
     pub fn of(site: &Site, actor: &Actor) -> Self {
         Self {
-            site: match site {
-                Site::Platform => 0,
-                Site::Tenant(tenant) => tenant.number(),
-            },
+            site: site.number(),
             kind: actor.kind(),
         }
     }

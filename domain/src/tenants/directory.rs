@@ -21,6 +21,16 @@ pub enum Site {
     Tenant(Tenant),
 }
 
+impl Site {
+    /// Tells sites apart in what this process remembers: the ISP's number, 0 for the platform.
+    pub fn number(&self) -> i32 {
+        match self {
+            Self::Platform => 0,
+            Self::Tenant(tenant) => tenant.number(),
+        }
+    }
+}
+
 /// Finds an ISP by its host, number or id. One for the process; cheap to clone. It remembers answers, also that there is no
 /// such ISP, for some seconds and until it hears of a change.
 #[derive(Clone)]
