@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::Instant;
 use tracing::Instrument;
-use uuid::Uuid;
 
 use super::claim::{Claimed, Patience, Queue};
 use super::outcome::{Failure, is_abandoned, is_final, pause};
@@ -59,11 +58,10 @@ pub struct Drained {
     pub parked: u64,
 }
 
-/// An event on its way to one handler; `platform.dispatch_events` makes it.
+/// An event on its way to one handler. `platform.dispatch_events` makes it, with the event's id for whoever looks at a parked
+/// job.
 #[derive(Deserialize)]
 struct Delivery {
-    #[expect(dead_code, reason = "for whoever reads a parked job")]
-    event_id: Uuid,
     event: Value,
 }
 
