@@ -6,9 +6,8 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
-use trunkline_domain::identity::{self, Rotation};
 use trunkline_domain::kernel::Clock;
-use trunkline_domain::kernel::db::{Database, DatabaseSettings, Limits};
+use trunkline_domain::kernel::db::{DatabaseSettings, Limits};
 
 use trunkline_domain::tenants::{OpenTenant, Owner};
 use trunkline_domain::{Actor, runs};
@@ -16,7 +15,7 @@ use trunkline_domain::{Actor, runs};
 use crate::app::App;
 use crate::config::Config;
 use crate::jobs::{self, JobsCommand};
-use crate::{demo, embedded, graphql, migrate, secret, serve, tether};
+use crate::{demo, embedded, graphql, keys, migrate, secret, serve, tether};
 
 /// Runs many internet service providers side by side.
 #[derive(Parser)]
@@ -44,9 +43,9 @@ enum Command {
     Work,
     /// Brings the database to the current schema.
     Migrate(migrate::Migrate),
-    /// Keys that sign access tokens.
+    /// Keys that sign access tokens, the secret key, and the passwords that it protects.
     #[command(subcommand)]
-    Keys(KeysCommand),
+    Keys(keys::Keys),
     /// Prints the settings in force, secrets masked.
     Config,
     /// Prints the GraphQL schema.
@@ -71,20 +70,6 @@ enum Command {
         program: PathBuf,
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
-    },
-}
-
-#[derive(Subcommand)]
-enum KeysCommand {
-    /// Lists them, the newest first.
-    List,
-    /// Makes a new one, which signs ten minutes later; the old ones verify until their last token has expired. It happens by
-    /// itself every 30 days.
-    Rotate {
-        /// An old key is in wrong hands: the new one signs at once, and no old token is taken any more (within a minute, where
-        /// servers run).
-        #[arg(long)]
-        leaked: bool,
     },
 }
 
@@ -160,8 +145,8 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Work => serve::work(config).await?,
         Command::Migrate(args) => migrate::command(&database_settings(&config)?, args).await?,
         Command::Jobs(command) => jobs::run(config, command).await?,
+        Command::Keys(command) => keys::command(database_settings(&config)?, command).await?,
         Command::Tenant(TenantCommand::Create(args)) => tenant_create(config, args).await?,
-        Command::Keys(command) => keys(&config, &command).await?,
         Command::Schema | Command::EmbeddedPostgres { .. } | Command::Tether { .. } => {}
     }
     Ok(())
@@ -216,24 +201,6 @@ async fn tenant_create(config: Config, args: TenantCreate) -> anyhow::Result<()>
         app.config.base_domain,
         app.config.listen.port()
     );
-    Ok(())
-}
-
-#[expect(clippy::print_stdout, reason = "the command's answer")]
-async fn keys(config: &Config, command: &KeysCommand) -> anyhow::Result<()> {
-    let database = Database::open(database_settings(config)?, Clock::system()).await?;
-    if let KeysCommand::Rotate { leaked } = command {
-        let rotation = if *leaked { Rotation::Leaked } else { Rotation::Planned };
-        println!("made {}", identity::rotate_keys(&database, rotation).await?);
-    }
-    for key in identity::key_states(&database).await? {
-        let state = match key.retired_at {
-            Some(at) => format!("retired {}", at.format("%F %T")),
-            None => "verifies".into(),
-        };
-        println!("{}  signs from {}  {state}", key.kid, key.signs_from.format("%F %T"));
-    }
-    database.close().await;
     Ok(())
 }
 

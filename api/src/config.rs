@@ -55,6 +55,8 @@ pub struct Config {
     pub test_clock: bool,
     /// Master secret, at least 32 characters; generated into `data_dir` outside production.
     pub secret_key: Option<Secret>,
+    /// The one before, or the one to come, while the key is being changed: opened with, never sealed with.
+    pub secret_key_previous: Option<Secret>,
     /// First platform sign-in, made at the first start.
     pub admin_email: Option<String>,
     pub admin_password: Option<Secret>,
@@ -230,10 +232,13 @@ impl Config {
         if self.production && self.secret_key.is_none() {
             bail!("secret_key: set TRUNKLINE_SECRET_KEY (at least 32 characters) in production");
         }
-        if let Some(key) = &self.secret_key
-            && key.reveal().len() < 32
-        {
-            bail!("secret_key: must have at least 32 characters");
+        for (name, key) in [
+            ("secret_key", &self.secret_key),
+            ("secret_key_previous", &self.secret_key_previous),
+        ] {
+            if key.as_ref().is_some_and(|key| key.reveal().len() < 32) {
+                bail!("{name}: must have at least 32 characters");
+            }
         }
         if self.admin_email.is_some() != self.admin_password.is_some() {
             bail!("admin_email and admin_password: set both or none");
@@ -298,6 +303,7 @@ mod tests {
             ("TRUNKLINE_DATABASE_CONNECTIONS", "many", "database_connections"),
             ("TRUNKLINE_BASE_DOMAIN", "http://x", "base_domain"),
             ("TRUNKLINE_SECRET_KEY", "short", "secret_key"),
+            ("TRUNKLINE_SECRET_KEY_PREVIOUS", "short", "secret_key_previous"),
             ("TRUNKLINE_ADMIN_EMAIL", "a@b.c", "admin_password"),
             ("TRUNKLINE_PRODUCTION", "true", "secret_key"),
             ("TRUNKLINE_API_RATE", "many", "api_rate"),

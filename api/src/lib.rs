@@ -12,6 +12,7 @@ pub mod freeradius;
 pub mod graphql;
 pub mod http;
 mod jobs;
+mod keys;
 pub mod limits;
 mod migrate;
 pub mod secret;

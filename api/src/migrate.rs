@@ -30,7 +30,7 @@ enum Command {
 
 fn options(settings: &DatabaseSettings) -> Result<Options> {
     let admin: PgConnectOptions = settings.admin_url.parse().context("DATABASE_ADMIN_URL")?;
-    Ok(Options::new(admin, settings.secret.bytes()))
+    Ok(Options::new(admin, settings.secret.clone()))
 }
 
 /// What the command does. Fails when an ISP could not be migrated, or when the status is not clean.

@@ -21,7 +21,13 @@ pub fn secret_key(config: &Config) -> anyhow::Result<SecretKey> {
         Some(key) => key.reveal().to_owned(),
         None => kept(&data_dir(config).join("secret.key"))?,
     };
-    SecretKey::new(text.trim().as_bytes()).context("the secret key must have at least 32 characters")
+    let key = SecretKey::new(text.trim().as_bytes()).context("the secret key must have at least 32 characters")?;
+    match &config.secret_key_previous {
+        Some(previous) => key
+            .with_previous(previous.reveal().trim().as_bytes())
+            .context("the previous secret key must have at least 32 characters"),
+        None => Ok(key),
+    }
 }
 
 fn kept(path: &Path) -> anyhow::Result<String> {

@@ -14,12 +14,16 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::process::{Child, Command};
 use trunkline_api::embedded::Embedded;
 use trunkline_domain::kernel::Clock;
-use trunkline_migration::{Installation, role_password};
+use trunkline_migration::{Installation, SecretKey, role_password};
 
 use crate::http::{Http, To};
 use crate::pgbench::Account;
 
-pub const SECRET: &str = "the bench's secret key, which guards nothing at all";
+const SECRET: &str = "the bench's secret key, which guards nothing at all";
+
+pub fn secret_key() -> Result<SecretKey> {
+    SecretKey::new(SECRET.as_bytes()).context("the key is long enough")
+}
 const ADMIN: (&str, &str) = ("admin@bench.example", "bench-bench-bench");
 /// Every ISP's owner has this password.
 const OWNER: (&str, &str) = ("owner@bench.example", "bench-bench-bench");

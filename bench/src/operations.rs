@@ -9,7 +9,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use trunkline_migration::Script;
 
-use crate::ground::{Ground, SECRET};
+use crate::ground::{Ground, secret_key};
 use crate::statements::Statements;
 use crate::stats::Spread;
 use crate::tenants::{Copy, fill, give_rows, script, take_numbers};
@@ -89,7 +89,7 @@ pub struct AddColumn {
 pub async fn add_column(ground: &mut Ground, schemas: u32) -> Result<AddColumn> {
     const WORKERS: usize = 8;
     fill(ground, schemas).await?;
-    let mut options = trunkline_migration::Options::new(ground.url.parse()?, SECRET.as_bytes());
+    let mut options = trunkline_migration::Options::new(ground.url.parse()?, secret_key()?);
     options.concurrency = WORKERS;
     options.plan.tenant.push(Script {
         version: 100_000,

@@ -69,3 +69,10 @@ pub const DAILY_JOBS: &[&str] = &[
     <identity::PurgeSessions as kernel::event::Job>::KIND,
     <jobs::ForgetKeys as kernel::event::Job>::KIND,
 ];
+
+/// Every column that holds sealed secrets: what follows a change of the secret key.
+pub fn sealed_columns() -> Vec<kernel::sealed::SealedColumn> {
+    let mut all = vec![kernel::sealed::LOGINS];
+    all.extend_from_slice(identity::SEALED);
+    all
+}

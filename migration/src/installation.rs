@@ -85,9 +85,8 @@ impl Installation {
     }
 
     /// Loads the installation or founds it: roles, schemas, and what PostgreSQL gives to everybody taken away.
-    pub(crate) async fn found(conn: &mut PgConnection, secret: &[u8]) -> Result<Self> {
+    pub(crate) async fn found(conn: &mut PgConnection) -> Result<Self> {
         if let Some(known) = Self::load(conn).await? {
-            known.set_passwords(conn, secret).await?;
             return Ok(known);
         }
         let id: String =
@@ -113,33 +112,12 @@ impl Installation {
         )))
         .await?;
         secure_database(&mut tx).await?;
-        it.set_passwords(&mut tx, secret).await?;
         tx.commit().await?;
         Ok(it)
     }
-
-    async fn set_passwords(&self, conn: &mut PgConnection, secret: &[u8]) -> Result<()> {
-        let cells: Vec<String> =
-            sqlx::query_scalar("SELECT rolname::text FROM pg_roles WHERE rolname LIKE 'tl\\_' || $1 || '\\_cell\\_%'")
-                .bind(&self.id)
-                .fetch_all(&mut *conn)
-                .await?;
-        for role in cells.iter().chain([&self.platform, &self.radiusd]) {
-            set_password(conn, role, secret).await?;
-        }
-        Ok(())
-    }
 }
 
-pub(crate) async fn set_password(conn: &mut PgConnection, role: &str, secret: &[u8]) -> Result<()> {
-    let password = role_password(secret, role);
-    conn.execute(AssertSqlSafe(format!("ALTER ROLE \"{role}\" PASSWORD '{password}'")))
-        .await?;
-    Ok(())
-}
-
-/// Passwords of the login roles that Trunkline makes are derived from the installation's secret key, so that every
-/// process that holds the key can connect and nothing has to be stored.
+/// The first password of a login role that Trunkline makes. What holds now is on record in `platform.login`.
 pub fn role_password(secret: &[u8], role: &str) -> String {
     #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
     let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("any key length");

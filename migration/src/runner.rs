@@ -10,15 +10,14 @@ use sqlx::{ConnectOptions, Connection, PgConnection};
 use crate::error::Fault;
 use crate::scripts::Plan;
 use crate::tenant::{Lagging, Upgrade, cause, quarantine, upgrade};
-use crate::{Error, Result, shared};
+use crate::{Error, Result, SecretKey, shared};
 
 /// How a run goes about it.
 #[derive(Clone)]
 pub struct Options {
     /// The administrator, who owns the schemas and may make roles.
     pub admin: PgConnectOptions,
-    /// The installation's secret key.
-    pub secret: Vec<u8>,
+    pub secret: SecretKey,
     pub plan: Plan,
     /// Slugs of the ISPs that go first; if one of them fails, no other is touched.
     pub canaries: Vec<String>,
@@ -36,10 +35,10 @@ pub struct Options {
 impl Options {
     /// The product's own steps. Attempts go on for half a minute: longer than any statement of the product may run, so that
     /// an ISP is not set aside for one slow query.
-    pub fn new(admin: PgConnectOptions, secret: &[u8]) -> Self {
+    pub fn new(admin: PgConnectOptions, secret: SecretKey) -> Self {
         Self {
             admin,
-            secret: secret.to_vec(),
+            secret,
             plan: Plan::default(),
             canaries: Vec::new(),
             concurrency: 8,

@@ -21,6 +21,7 @@ pub(crate) const PLATFORM: &[Script] = scripts![
     3 "platform/0003_people.sql",
     4 "platform/0004_quarantine.sql",
     5 "platform/0005_jobs.sql",
+    14 "platform/0014_login.sql",
 ];
 
 pub(crate) const RADIUS: &[Script] = scripts![

@@ -5,7 +5,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use crate::error::Fault;
 use crate::runner::{Options, Progress};
 use crate::scripts::Script;
-use crate::{Error, Installation, Result};
+use crate::{Error, Installation, Result, logins};
 
 /// Founds the installation if need be and applies what `platform` and `radius` lack. One runner at a time; the others wait
 /// and find it done.
@@ -18,7 +18,7 @@ pub(crate) async fn migrate(conn: &mut PgConnection, options: &Options) -> Resul
 }
 
 async fn locked(conn: &mut PgConnection, options: &Options) -> Result<(Installation, usize)> {
-    let installation = Installation::found(conn, &options.secret).await?;
+    let installation = Installation::found(conn).await?;
     let mut applied = 0;
     for (scope, steps) in options.plan.shared() {
         for step in steps {
@@ -30,6 +30,7 @@ async fn locked(conn: &mut PgConnection, options: &Options) -> Result<(Installat
             applied += 1;
         }
     }
+    logins::ensure(conn, &installation, &options.secret).await?;
     Ok((installation, applied))
 }
 

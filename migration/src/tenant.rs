@@ -3,9 +3,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
-use crate::installation::set_password;
+use crate::logins;
 use crate::scripts::{Script, TENANT};
-use crate::{Error, Installation, Result};
+use crate::{Error, Installation, Result, SecretKey};
 
 /// A tenant's own schema and role, which share one name.
 #[derive(Clone, Debug)]
@@ -16,7 +16,7 @@ pub struct TenantSchema {
 }
 
 /// A cell with room for one more tenant, made if all are full. Call it in the provisioning transaction.
-pub async fn assign_cell(conn: &mut PgConnection, installation: &Installation, secret: &[u8]) -> Result<i32> {
+pub async fn assign_cell(conn: &mut PgConnection, installation: &Installation, secret: &SecretKey) -> Result<i32> {
     sqlx::query("SELECT pg_advisory_xact_lock(hashtext('trunkline.cell'))")
         .execute(&mut *conn)
         .await?;
@@ -37,7 +37,7 @@ pub async fn assign_cell(conn: &mut PgConnection, installation: &Installation, s
         "CREATE ROLE \"{role}\" LOGIN NOINHERIT; INSERT INTO platform.cell (id, login_role) VALUES ({id}, '{role}')"
     )))
     .await?;
-    set_password(conn, &role, secret).await?;
+    logins::first(conn, &role, secret).await?;
     Ok(id)
 }
 

@@ -19,7 +19,6 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use trunkline_domain::kernel::crypto::SecretKey;
 use trunkline_domain::{Actor, Clock};
-use trunkline_migration::role_password;
 use url::Url;
 use uuid::Uuid;
 
@@ -60,12 +59,12 @@ pub async fn run(mut config: Config, fresh: bool) -> Result<()> {
     }
     match state {
         State::Complete => banner::say("Going on with the demo's data (make demo ARGS=--fresh starts over)."),
-        State::Empty => make(&app, &secret).await?,
+        State::Empty => make(&app).await?,
         State::Begun => bail!("an earlier demo in DATABASE_URL was interrupted: give it an empty database"),
         State::Foreign => bail!("DATABASE_URL holds ISPs that no demo made: give the demo a database of its own"),
     }
 
-    let radius = start_radius(&app, &dir, &secret).await;
+    let radius = start_radius(&app, &dir).await;
     let listener = listen(app.config.listen).await?;
     let address = listener.local_addr()?;
     let stop_signal = serve::stopped();
@@ -130,22 +129,21 @@ async fn mark(app: &App, action: &'static str) -> Result<()> {
     Ok(tx.commit().await?)
 }
 
-async fn make(app: &App, secret: &SecretKey) -> Result<()> {
+async fn make(app: &App) -> Result<()> {
     banner::say("Making three months of three ISPs…");
     mark(app, BEGUN).await?;
     let begun = Instant::now();
-    story::tell(app, &radius_url(app, secret)?, banner::progress).await?;
+    story::tell(app, &radius_url(app).await?, banner::progress).await?;
     mark(app, COMPLETE).await?;
     banner::say(&format!("… made in {} s.", begun.elapsed().as_secs()));
     Ok(())
 }
 
 /// The database as FreeRADIUS' login role sees it.
-fn radius_url(app: &App, secret: &SecretKey) -> Result<String> {
+async fn radius_url(app: &App) -> Result<String> {
     let mut url = Url::parse(database_url(app)?).context("DATABASE_URL")?;
-    let role = &app.database.installation().radiusd;
-    let password = role_password(secret.bytes(), role);
-    let set = url.set_username(role).and_then(|()| url.set_password(Some(&password)));
+    let (role, password) = app.database.radius_login().await?;
+    let set = url.set_username(&role).and_then(|()| url.set_password(Some(&password)));
     set.map_err(|()| anyhow::anyhow!("DATABASE_URL has no host"))?;
     Ok(url.into())
 }
@@ -155,15 +153,15 @@ fn database_url(app: &App) -> Result<&str> {
     Ok(url.reveal())
 }
 
-async fn start_radius(app: &App, dir: &Path, secret: &SecretKey) -> Result<FreeRadius> {
-    let user = &app.database.installation().radiusd;
+async fn start_radius(app: &App, dir: &Path) -> Result<FreeRadius> {
+    let (user, password) = app.database.radius_login().await?;
     let settings = freeradius::Settings {
         dir: &dir.join("freeradius"),
         auth_port: app.config.radius_auth_port,
         acct_port: app.config.radius_acct_port,
         database_url: database_url(app)?,
-        user,
-        password: &role_password(secret.bytes(), user),
+        user: &user,
+        password: &password,
     };
     FreeRadius::start(&settings).await
 }

@@ -27,7 +27,8 @@ const BODY_TIME: Duration = Duration::from_secs(10);
 const NOT_JSON: &str = "The request must be a JSON object with a `query`, sent as application/json.";
 
 /// `POST /graphql`. 200 for whatever was executed, 400 for what is not GraphQL, 401 for a bad or foreign token, 408 for a body
-/// that does not come, 413 for one that is too large, 429 for more than the caller may ask for.
+/// that does not come, 413 for one that is too large, 429 for more than the caller may ask for, 503 where the database could
+/// not for a while.
 pub async fn execute(
     State(app): State<App>,
     Extension(asked): Extension<Host>,
@@ -210,10 +211,17 @@ fn reply(mut response: GqlResponse, bill: Option<&Bill>, headers: &HeaderMap) ->
         reply
             .headers_mut()
             .insert(header::RETRY_AFTER, HeaderValue::from(seconds(wait)));
+    } else if response.errors.iter().any(is_unavailable) {
+        // Whoever balances load or repeats requests looks at the status alone.
+        *reply.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     } else if media == Media::Graphql && !bill.is_some_and(Bill::settled) {
         *reply.status_mut() = StatusCode::BAD_REQUEST;
     }
     reply
+}
+
+fn is_unavailable(e: &ServerError) -> bool {
+    e.extensions.as_ref().and_then(|x| x.get("code")).and_then(text) == Some("UNAVAILABLE")
 }
 
 /// Gives every error a code, and internal ones the id under which the log has their cause.

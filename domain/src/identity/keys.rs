@@ -21,7 +21,7 @@ use crate::kernel::error::{Error, Result};
 const FRESH: Duration = Duration::from_secs(60);
 /// How often a kid that we do not know may make us look.
 const RELOAD: Duration = Duration::from_secs(2);
-const PURPOSE: &str = "signing key";
+pub(super) const PURPOSE: &str = "signing key";
 
 /// After so long a key gets a successor.
 const KEY_AGE: TimeDelta = TimeDelta::days(30);

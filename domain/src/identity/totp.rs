@@ -11,7 +11,7 @@ use super::side::{Side, both};
 use crate::kernel::crypto::SecretKey;
 use crate::kernel::error::{Error, ErrorCode, Result};
 
-const SEALED_FOR: &str = "totp secret";
+pub(super) const SEALED_FOR: &str = "totp secret";
 /// RFC 4226 asks for 160 bits.
 const SECRET: usize = 20;
 const RECOVERY_CODES: usize = 10;

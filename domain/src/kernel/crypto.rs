@@ -2,10 +2,9 @@
 
 use argon2::Argon2;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
-use chacha20poly1305::aead::{Aead, Payload};
-use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
-use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
+use trunkline_migration::Unsealable;
+pub use trunkline_migration::{SealedBy, SecretKey};
 
 use super::error::{Error, Result};
 
@@ -41,68 +40,9 @@ async fn blocking<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> 
     tokio::task::spawn_blocking(f).await.map_err(Error::internal)
 }
 
-/// The installation's master secret, from which passwords of database roles and sealing keys are derived.
-#[derive(Clone)]
-pub struct SecretKey(std::sync::Arc<[u8]>);
-
-impl SecretKey {
-    pub const MIN_LEN: usize = 32;
-
-    pub fn new(bytes: &[u8]) -> Option<Self> {
-        (bytes.len() >= Self::MIN_LEN).then(|| Self(bytes.into()))
-    }
-
-    pub fn bytes(&self) -> &[u8] {
-        &self.0
-    }
-
-    /// A key of its own for each purpose (HMAC-SHA256 as a pseudorandom function).
-    pub fn derive(&self, purpose: &str) -> [u8; 32] {
-        self.mac(purpose, b"")
-    }
-
-    /// A fingerprint of `data` that nobody can guess from without the key, such as a password's in an idempotency record.
-    pub fn mac(&self, purpose: &str, data: &[u8]) -> [u8; 32] {
-        #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
-        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&self.0).expect("any key length");
-        mac.update(purpose.as_bytes());
-        mac.update(&[0]);
-        mac.update(data);
-        mac.finalize().into_bytes().into()
-    }
-
-    /// Encrypts a secret for storage (XChaCha20-Poly1305, random nonce in front). `context` says what it is and whose; the
-    /// same must be given to open it, so that a sealed value cannot be moved to another row.
-    pub fn seal(&self, purpose: &str, context: &str, secret: &[u8]) -> Result<Vec<u8>> {
-        let nonce: [u8; NONCE] = rand::random();
-        let payload = Payload {
-            msg: secret,
-            aad: context.as_bytes(),
-        };
-        let sealed = self
-            .cipher(purpose)
-            .encrypt(&XNonce::from(nonce), payload)
-            .map_err(|_| Error::internal("a secret could not be sealed"))?;
-        Ok([nonce.as_slice(), &sealed].concat())
-    }
-
-    /// What [`Self::seal`] sealed; none if it was sealed with another key, for another purpose or context, or tampered with.
-    pub fn open(&self, purpose: &str, context: &str, sealed: &[u8]) -> Option<Vec<u8>> {
-        let (nonce, msg) = sealed.split_first_chunk::<NONCE>()?;
-        let aad = context.as_bytes();
-        self.cipher(purpose).decrypt(&XNonce::from(*nonce), Payload { msg, aad }).ok()
-    }
-
-    fn cipher(&self, purpose: &str) -> XChaCha20Poly1305 {
-        XChaCha20Poly1305::new(&self.derive(purpose).into())
-    }
-}
-
-const NONCE: usize = 24;
-
-impl std::fmt::Debug for SecretKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("SecretKey(***)")
+impl From<Unsealable> for Error {
+    fn from(e: Unsealable) -> Self {
+        Self::internal(e)
     }
 }
 
@@ -152,5 +92,21 @@ mod tests {
         }
         assert_eq!(secret(1).open("signing", "kid-1", &sealed[..10]), None);
         assert_ne!(sealed, secret(1).seal("signing", "kid-1", b"private").unwrap());
+    }
+
+    #[test]
+    fn the_previous_key_opens_and_the_first_seals() {
+        let (old, new) = (secret(1), secret(2));
+        let both = new.with_previous(&[1; 32]).unwrap();
+        let sealed = old.seal("signing", "kid-1", b"private").unwrap();
+        assert_eq!(both.open("signing", "kid-1", &sealed).unwrap(), b"private");
+        let again = both.seal("signing", "kid-1", b"private").unwrap();
+        assert_eq!(new.open("signing", "kid-1", &again).unwrap(), b"private");
+        assert_eq!(old.open("signing", "kid-1", &again), None);
+        let by = |sealed: &[u8]| both.sealed_by(sealed);
+        assert_eq!((by(&again), by(&sealed)), (SealedBy::Current, SealedBy::Previous));
+        assert_eq!((new.sealed_by(&sealed), by(b"")), (SealedBy::Stranger, SealedBy::Stranger));
+        assert_eq!(both.mac("x", b"y"), new.mac("x", b"y"));
+        assert!(new.with_previous(&[1; 31]).is_none());
     }
 }

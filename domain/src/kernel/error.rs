@@ -169,8 +169,7 @@ impl From<sqlx::Error> for Error {
             | sqlx::Error::WorkerCrashed
             | sqlx::Error::BeginFailed
             | sqlx::Error::Io(_)
-            | sqlx::Error::Tls(_)
-            | sqlx::Error::Protocol(_) => return Self::Unavailable(e.to_string()),
+            | sqlx::Error::Tls(_) => return Self::Unavailable(e.to_string()),
             _ => (None, None),
         };
         if sqlstate.as_deref().is_some_and(is_passing) {
@@ -225,5 +224,25 @@ impl From<std::sync::Arc<Error>> for Error {
 impl From<serde_json::Error> for Error {
     fn from(e: serde_json::Error) -> Self {
         Self::internal(e)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passes_is_unavailable() {
+        for state in [
+            "53100", "53300", "57P01", "57P03", "57014", "08006", "55P03", "25P03", "58030",
+        ] {
+            assert!(is_passing(state), "{state}");
+        }
+        for state in ["23505", "0A000", "42501", "40P01", "22P02", "55000"] {
+            assert!(!is_passing(state), "{state}");
+        }
+        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        assert!(matches!(Error::from(sqlx::Error::Io(refused)), Error::Unavailable(_)));
+        assert!(matches!(Error::from(sqlx::Error::RowNotFound), Error::Internal(_)));
     }
 }

@@ -13,6 +13,7 @@ pub mod ids;
 pub mod money;
 pub mod page;
 pub mod patch;
+pub mod sealed;
 mod text_enum;
 
 pub use actor::{Actor, Permission, Permissions};

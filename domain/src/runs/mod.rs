@@ -8,6 +8,7 @@ mod directors;
 mod held;
 mod provisioning;
 pub mod renewal;
+mod reseal;
 mod settle;
 pub mod settlement;
 mod standing;
@@ -17,3 +18,4 @@ pub use activation::{ActivateService, ServiceOrder, service_activate, service_cr
 pub use charge::RefreshService;
 pub use directors::{CreateDirector, director_create};
 pub use provisioning::tenant_create;
+pub use reseal::reseal;

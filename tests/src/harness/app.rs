@@ -17,7 +17,7 @@ use trunkline_domain::DAILY_JOBS;
 use trunkline_domain::identity::{Client, Credentials};
 use trunkline_domain::jobs::{Drained, schedule_daily};
 use trunkline_domain::kernel::Clock;
-use trunkline_domain::kernel::db::Tenant;
+use trunkline_domain::kernel::db::{DatabaseSettings, Tenant};
 
 use super::database::{PASSWORD, TestDb, connect, execute, settings};
 
@@ -54,13 +54,24 @@ impl TestApp {
     /// With these limits of rate, `cost units/requests` a second.
     pub async fn with_rate(rate: &str) -> Self {
         let db = TestDb::new().await;
+        let settings = settings(&db);
+        Self::with(db, settings, rate).await
+    }
+
+    pub async fn over(db: TestDb) -> Self {
+        let settings = settings(&db);
+        Self::with(db, settings, "off").await
+    }
+
+    /// Over a database that is reached in a way of the test's own.
+    pub async fn with(db: TestDb, settings: DatabaseSettings, rate: &str) -> Self {
         let config = Config::from_env([
             ("TRUNKLINE_TEST_CLOCK".into(), "1".into()),
             ("TRUNKLINE_BASE_DOMAIN".into(), "localhost".into()),
             ("TRUNKLINE_API_RATE".into(), rate.into()),
         ])
         .expect("settings");
-        let app = App::open(config, settings(&db), Clock::system()).await.expect("the app");
+        let app = App::open(config, settings, Clock::system()).await.expect("the app");
         let it = Self {
             router: router(app.clone()),
             db,

@@ -43,13 +43,18 @@ pub struct TestDb {
 impl TestDb {
     /// A clone of the template: migrated, with a platform administrator and the template's ISPs.
     pub async fn new() -> Self {
+        Self::new_in("pg_default").await
+    }
+
+    /// In a tablespace of the test's own.
+    pub async fn new_in(tablespace: &str) -> Self {
         let template = template();
         let number = next_number();
         let name = format!("test_{number}");
         let mut server = connect("postgres").await;
         execute(
             &mut server,
-            format!("CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY"),
+            format!("CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY TABLESPACE {tablespace}"),
         )
         .await;
         let mut admin = connect(&name).await;
@@ -179,7 +184,9 @@ async fn make_template() -> Vec<TestTenant> {
     let mut server = connect("postgres").await;
     execute(&mut server, format!("CREATE DATABASE {TEMPLATE}")).await;
     let admin = cluster().admin_url(TEMPLATE).parse().unwrap();
-    trunkline_migration::run(&Options::new(admin, SECRET)).await.expect("migrate");
+    trunkline_migration::run(&Options::new(admin, secret_key()))
+        .await
+        .expect("migrate");
 
     let clock = Clock::system();
     clock.set("2026-03-01T06:00:00Z".parse().unwrap());
@@ -257,7 +264,7 @@ async fn hire(tx: &TenantTx, slug: &'static str) -> trunkline_domain::Result<()>
 pub async fn open_bare_tenant(admin: &mut PgConnection, slug: &str) -> TestTenant {
     let mut tx = admin.begin().await.unwrap();
     let installation = Installation::load(&mut tx).await.unwrap().unwrap();
-    let cell = assign_cell(&mut tx, &installation, SECRET).await.unwrap();
+    let cell = assign_cell(&mut tx, &installation, &secret_key()).await.unwrap();
     let number: i32 = sqlx::query_scalar(
         "INSERT INTO platform.tenant (uid, slug, name, country, currency, timezone, template, status, cell_id, role_name, schema_version, created_at)
          VALUES ($1, $2, $2, 'IN', 'INR', 'Asia/Kolkata', 'in-broadband', 'ACTIVE', $3, $2, 1, now()) RETURNING id",
@@ -288,6 +295,10 @@ pub async fn open_bare_tenant(admin: &mut PgConnection, slug: &str) -> TestTenan
     }
 }
 
+pub fn secret_key() -> SecretKey {
+    SecretKey::new(SECRET).expect("long enough")
+}
+
 /// How the product reaches a test's database.
 pub fn settings(db: &TestDb) -> DatabaseSettings {
     settings_for(&db.name)
@@ -300,7 +311,7 @@ fn settings_for(database: &str) -> DatabaseSettings {
         admin_url: url.clone(),
         listen_url: url,
         max_connections: 4,
-        secret: SecretKey::new(SECRET).expect("long enough"),
+        secret: secret_key(),
         limits: Limits::default(),
         cancellation_guard: true,
     }

@@ -3,7 +3,7 @@
 use trunkline_migration::{Fingerprint, Installation, Options, run, status};
 
 use super::steps::{NEXT, RETYPED, options};
-use crate::harness::{SECRET, TestDb, cluster, execute, open_bare_tenant};
+use crate::harness::{TestDb, cluster, execute, open_bare_tenant, secret_key};
 
 #[tokio::test]
 async fn what_an_operator_did_is_named() {
@@ -72,7 +72,7 @@ async fn a_schema_made_in_one_go_is_the_one_made_step_by_step() {
 #[tokio::test]
 async fn so_are_platform_and_radius() {
     let (mut one, mut steps) = (TestDb::unmigrated().await, TestDb::unmigrated().await);
-    let options = |db: &TestDb| Options::new(cluster().admin_url(&db.name).parse().unwrap(), SECRET);
+    let options = |db: &TestDb| Options::new(cluster().admin_url(&db.name).parse().unwrap(), secret_key());
     run(&options(&one)).await.unwrap();
     let mut opts = options(&steps);
     let whole = std::mem::take(&mut opts.plan);

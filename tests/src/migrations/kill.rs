@@ -17,7 +17,7 @@ use trunkline_domain::tenants::{OpenTenant, Owner};
 use trunkline_migration::{Options, Progress, run, status};
 
 use super::steps::{NEXT, RETYPED, having, options, plan_with};
-use crate::harness::{PASSWORD, SECRET, TestApp, env, execute, key, settings};
+use crate::harness::{PASSWORD, TestApp, env, execute, key, secret_key, settings};
 
 const FAILING: &str = "isp-7";
 
@@ -177,7 +177,7 @@ fn start(url: &str) -> Child {
 #[ignore = "the process that the test above kills"]
 async fn process() {
     let url = env("TRUNKLINE_TEST_RUNNER").expect("started by the_runner_killed_twice_and_one_isp_failing");
-    let mut opts = Options::new(url.parse().unwrap(), SECRET);
+    let mut opts = Options::new(url.parse().unwrap(), secret_key());
     opts.plan = plan_with(&[NEXT, RETYPED]);
     opts.concurrency = 4;
     opts.progress = Arc::new(|p| {

@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 use trunkline_migration::{Options, Plan, Script};
 
-use crate::harness::{SECRET, TestDb, cluster};
+use crate::harness::{TestDb, cluster, secret_key};
 
 /// What a release adds: a column, an index, a table with its grant.
 pub const NEXT: Script = Script {
@@ -31,7 +31,7 @@ pub fn plan_with(steps: &[Script]) -> Plan {
 
 pub fn options(db: &TestDb, steps: &[Script]) -> Options {
     let url = cluster().admin_url(&db.name);
-    let mut options = Options::new(url.parse().unwrap(), SECRET);
+    let mut options = Options::new(url.parse().unwrap(), secret_key());
     options.plan = plan_with(steps);
     options
 }

@@ -2,7 +2,7 @@
 //! (`api`), and with the server killed in the middle (`kill`).
 
 mod api;
-mod books;
+pub(crate) mod books;
 mod isp;
 mod kill;
 mod record;

@@ -1,17 +1,17 @@
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sqlx::postgres::{PgConnectOptions, PgListener};
 use sqlx::{ConnectOptions, Connection, PgConnection};
-use tokio::sync::{Notify, RwLock};
-use trunkline_migration::{Installation, role_password};
+use tokio::sync::Notify;
+use trunkline_migration::{self as migration, Installation};
 
 use super::begin;
 use super::platform_tx::PlatformTx;
-use super::pool::Pool;
-use super::provision_tx::ProvisionTx;
+use super::pool::{Errand, Held, Pool};
+use super::provision_tx::{ProvisionTx, failure};
 use super::tenant::Tenant;
 use super::tenant_tx::TenantTx;
 use crate::kernel::actor::Actor;
@@ -45,9 +45,16 @@ struct Inner {
     installation: Installation,
     platform: Pool,
     admin: Pool,
-    cells: RwLock<HashMap<i32, Pool>>,
+    cells: tokio::sync::RwLock<HashMap<i32, Cell>>,
+    /// Passwords by login role, as they were last read.
+    logins: RwLock<HashMap<String, String>>,
     clock: Clock,
     wake: Arc<Notify>,
+}
+
+struct Cell {
+    role: String,
+    pool: Pool,
 }
 
 /// Platform SQL names its schemas.
@@ -101,8 +108,11 @@ impl Database {
             .await
             .map_err(Error::internal)?
             .ok_or_else(|| Error::Unavailable("the database has not been migrated: run `trunkline migrate`".into()))?;
+        let logins = migration::logins(&mut admin, &settings.secret).await.map_err(failure)?;
         admin.close().await?;
-        let platform = pool(&settings, &installation.platform, settings.max_connections.div_ceil(2).max(2))?;
+        let options = login(&settings, &installation.platform, &logins)?;
+        let places = settings.max_connections.div_ceil(2).max(2);
+        let platform = Pool::new(options, places, settings.cancellation_guard);
         // It makes logins: their passwords stand in its statements, which no log may show.
         let options = parse(&settings.admin_url, "DATABASE_ADMIN_URL")?
             .options(settings.limits.options())
@@ -114,7 +124,8 @@ impl Database {
             installation,
             platform,
             admin,
-            cells: RwLock::default(),
+            cells: tokio::sync::RwLock::default(),
+            logins: RwLock::new(logins),
             clock,
             wake,
         })))
@@ -138,13 +149,13 @@ impl Database {
     }
 
     pub async fn begin_platform(&self, actor: Arc<Actor>) -> Result<PlatformTx> {
-        let conn = begin::begin(
-            &self.0.platform,
-            NO_ISP,
-            PLATFORM_PROLOGUE,
-            self.0.settings.cancellation_guard,
-        )
-        .await?;
+        let conn = self.begin_in(&self.0.platform, NO_ISP, PLATFORM_PROLOGUE).await?;
+        Ok(PlatformTx::new(conn, actor, self.0.clock.now()))
+    }
+
+    /// As [`Self::begin_platform`], as the administrator: for what no login role may touch.
+    pub async fn begin_admin(&self, actor: Arc<Actor>) -> Result<PlatformTx> {
+        let conn = begin::begin(&self.0.admin, NO_ISP, PLATFORM_PROLOGUE, self.0.settings.cancellation_guard).await?;
         Ok(PlatformTx::new(conn, actor, self.0.clock.now()))
     }
 
@@ -155,7 +166,7 @@ impl Database {
         } else {
             tenant.begin_write()
         };
-        let conn = begin::begin(&pool, tenant.number(), prologue, self.0.settings.cancellation_guard).await?;
+        let conn = self.begin_in(&pool, tenant.number(), prologue).await?;
         Ok(TenantTx::new(
             conn,
             read_only,
@@ -233,19 +244,19 @@ impl Database {
     pub async fn close(&self) {
         self.0.platform.close().await;
         self.0.admin.close().await;
-        for pool in self.0.cells.read().await.values() {
-            pool.close().await;
+        for cell in self.0.cells.read().await.values() {
+            cell.pool.close().await;
         }
     }
 
     /// The pool of one cell: opened at its first use.
     async fn cell(&self, id: i32) -> Result<Pool> {
-        if let Some(pool) = self.0.cells.read().await.get(&id) {
-            return Ok(pool.clone());
+        if let Some(cell) = self.0.cells.read().await.get(&id) {
+            return Ok(cell.pool.clone());
         }
         let mut cells = self.0.cells.write().await;
-        if let Some(pool) = cells.get(&id) {
-            return Ok(pool.clone());
+        if let Some(cell) = cells.get(&id) {
+            return Ok(cell.pool.clone());
         }
         let role = self
             .begin_platform(Arc::new(Actor::System))
@@ -255,9 +266,64 @@ impl Database {
             .scalar::<String>()
             .await?
             .ok_or_else(|| Error::internal(format!("there is no cell {id}")))?;
-        let pool = pool(&self.0.settings, &role, self.0.settings.max_connections)?;
-        cells.insert(id, pool.clone());
+        let known = self.logins().contains_key(&role);
+        if !known {
+            // Another process has made this cell.
+            self.read_logins().await?;
+        }
+        let options = login(&self.0.settings, &role, &self.logins())?;
+        let pool = Pool::new(options, self.0.settings.max_connections, self.0.settings.cancellation_guard);
+        cells.insert(
+            id,
+            Cell {
+                role,
+                pool: pool.clone(),
+            },
+        );
         Ok(pool)
+    }
+
+    /// Begins in one of the pools whose role logs in with a password on record. If that was changed since we read it, it is
+    /// read again.
+    async fn begin_in(&self, pool: &Pool, errand: Errand, prologue: &str) -> Result<Held> {
+        let guard = self.0.settings.cancellation_guard;
+        match begin::begin(pool, errand, prologue, guard).await {
+            Err(e) if matches!(e.sqlstate(), Some("28P01" | "28000")) => {
+                self.read_logins().await?;
+                begin::begin(pool, errand, prologue, guard).await
+            }
+            other => other,
+        }
+    }
+
+    async fn read_logins(&self) -> Result<()> {
+        // Through `begin`, which passes over connections that have been ended.
+        let tx = self.begin_admin(Arc::new(Actor::System)).await?;
+        let read = migration::logins(&mut **tx.conn.lock().await, &self.0.settings.secret)
+            .await
+            .map_err(failure)?;
+        drop(tx);
+        let (settings, installation) = (&self.0.settings, &self.0.installation);
+        self.0.platform.connect_with(login(settings, &installation.platform, &read)?);
+        if let Ok(cells) = self.0.cells.try_read() {
+            for cell in cells.values() {
+                cell.pool.connect_with(login(settings, &cell.role, &read)?);
+            }
+        }
+        *self.0.logins.write().unwrap_or_else(PoisonError::into_inner) = read;
+        Ok(())
+    }
+
+    fn logins(&self) -> HashMap<String, String> {
+        self.0.logins.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Role and password of FreeRADIUS, as they are now.
+    pub async fn radius_login(&self) -> Result<(String, String)> {
+        self.read_logins().await?;
+        let role = self.0.installation.radiusd.clone();
+        let password = self.logins().remove(&role).ok_or_else(|| no_password(&role))?;
+        Ok((role, password))
     }
 }
 
@@ -267,14 +333,18 @@ async fn connect_admin(settings: &DatabaseSettings) -> Result<PgConnection> {
     Ok(PgConnection::connect_with(&options.disable_statement_logging()).await?)
 }
 
-/// Connections as one of the installation's login roles.
-fn pool(settings: &DatabaseSettings, role: &str, max: u32) -> Result<Pool> {
-    let options = parse(&settings.url, "DATABASE_URL")?
+/// How to connect as one of the installation's login roles.
+fn login(settings: &DatabaseSettings, role: &str, logins: &HashMap<String, String>) -> Result<PgConnectOptions> {
+    let password = logins.get(role).ok_or_else(|| no_password(role))?;
+    Ok(parse(&settings.url, "DATABASE_URL")?
         .username(role)
-        .password(&role_password(settings.secret.bytes(), role))
+        .password(password)
         .options(settings.limits.options())
-        .statement_cache_capacity(STATEMENTS);
-    Ok(Pool::new(options, max, settings.cancellation_guard))
+        .statement_cache_capacity(STATEMENTS))
+}
+
+fn no_password(role: &str) -> Error {
+    Error::Unavailable(format!("no password of {role} is on record: run `trunkline migrate`"))
 }
 
 fn parse(url: &str, name: &str) -> Result<PgConnectOptions> {

@@ -30,7 +30,7 @@ pub(super) type Errand = i32;
 pub(super) struct Pool(Arc<Shared>);
 
 struct Shared {
-    options: PgConnectOptions,
+    options: Mutex<PgConnectOptions>,
     places: usize,
     fence: bool,
     state: Mutex<State>,
@@ -87,7 +87,7 @@ impl Pool {
     pub fn new(options: PgConnectOptions, places: u32, fence: bool) -> Self {
         let places = places as usize;
         Self(Arc::new(Shared {
-            options,
+            options: Mutex::new(options),
             places,
             fence,
             state: Mutex::new(State {
@@ -97,6 +97,11 @@ impl Pool {
                 closed: false,
             }),
         }))
+    }
+
+    /// Connections that are opened from now on are opened so.
+    pub fn connect_with(&self, options: PgConnectOptions) {
+        *self.0.options.lock().unwrap_or_else(PoisonError::into_inner) = options;
     }
 
     /// A connection outside any transaction. Safe to cancel.
@@ -109,7 +114,8 @@ impl Pool {
                 .map_err(|_| sqlx::Error::PoolClosed)?,
         };
         if held.live.is_none() {
-            let connected = tokio::time::timeout(PATIENCE, self.0.options.connect());
+            let options = self.0.options.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let connected = tokio::time::timeout(PATIENCE, options.connect());
             held.live = Some(Live {
                 conn: connected.await.map_err(|_| sqlx::Error::PoolTimedOut)??,
                 place: held.place,

@@ -30,7 +30,7 @@ impl ProvisionTx {
     /// A cell with room, made if all are full. Provisions wait for each other here.
     pub async fn assign_cell(&self) -> Result<i32> {
         let mut conn = self.tx.conn.lock().await;
-        migration::assign_cell(&mut conn, self.database.installation(), self.database.secret().bytes())
+        migration::assign_cell(&mut conn, self.database.installation(), self.database.secret())
             .await
             .map_err(failure)
     }
@@ -69,7 +69,7 @@ impl ProvisionTx {
     }
 }
 
-fn failure(e: migration::Error) -> Error {
+pub(super) fn failure(e: migration::Error) -> Error {
     match e {
         migration::Error::Database(e) => e.into(),
         other => Error::internal(other),
