@@ -107,7 +107,7 @@ async fn a_full_disk_refuses_and_loses_nothing() {
     let plans = owner.gql("{ plans(first: 1) { nodes { name } } }", json!({})).await;
     assert!(plans.at("plans.nodes.0.name").is_string(), "what only reads goes on");
     // The worker neither stops nor spins while there is no room for what it does.
-    let working = tokio::time::timeout(Duration::from_secs(3), app.app.worker.run()).await;
+    let working = tokio::time::timeout(Duration::from_secs(3), app.app.worker.run(std::future::pending())).await;
     assert!(working.is_err(), "the worker has stopped");
 
     disk.empty();
