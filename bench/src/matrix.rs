@@ -187,16 +187,18 @@ async fn our_turn(ground: &Ground, generator: &mut Generator, row: &mut Row, sec
         postgres_time(ground.postmaster).saturating_sub(before.0),
         processor_time(ground.server.pid).saturating_sub(before.1),
     );
-    row.turns.push(turn(&mut outcome.latencies, outcome.seconds, used));
+    let requests = outcome.latencies.len();
+    row.turns.push(turn(requests, &mut outcome.latencies, outcome.seconds, used));
     row.errors += outcome.errors;
     row.first_error = row.first_error.take().or(outcome.first_error);
     Ok(())
 }
 
-fn turn(latencies: &mut [u32], seconds: f64, (database, front): (Duration, Duration)) -> Turn {
-    let requests = latencies.len().max(1) as f64;
+fn turn(requests: usize, latencies: &mut [u32], seconds: f64, (database, front): (Duration, Duration)) -> Turn {
+    let per_second = requests as f64 / seconds;
+    let requests = requests.max(1) as f64;
     Turn {
-        per_second: latencies.len() as f64 / seconds,
+        per_second,
         p50: quantile(latencies, 0.5),
         p99: quantile(latencies, 0.99),
         database: database.as_secs_f64() * 1e6 / requests,
@@ -217,11 +219,13 @@ impl Rival {
     }
 
     async fn finish(self) -> Result<Row> {
-        let mut latencies = self.process.stop(&self.windows).await?;
-        let turns = self.windows.iter().zip(&mut latencies).zip(&self.used);
+        let mut done = self.process.stop(&self.windows).await?;
+        let turns = self.windows.iter().zip(&mut done).zip(&self.used);
         Ok(Row {
             contender: self.contender,
-            turns: turns.map(|((window, l), used)| turn(l, window.seconds(), *used)).collect(),
+            turns: turns
+                .map(|((window, done), used)| turn(done.transactions, &mut done.latencies, window.seconds(), *used))
+                .collect(),
             errors: 0,
             first_error: None,
         })

@@ -46,6 +46,28 @@ impl Window {
     pub fn seconds(self) -> f64 {
         (self.to - self.from) as f64 / 1e6
     }
+
+    fn done(self, log: &str) -> Done {
+        let mut done = Done::default();
+        for (at, took) in log.lines().filter_map(transaction) {
+            if self.from <= at && at <= self.to {
+                done.transactions += 1;
+                if at - took >= self.from {
+                    done.latencies.push(u32::try_from(took).unwrap_or(u32::MAX));
+                }
+            }
+        }
+        done
+    }
+}
+
+/// What pgbench did in one window.
+#[derive(Debug, Default, PartialEq)]
+pub struct Done {
+    /// That ended in it: those that had begun before the last pause make up for those that are unfinished at the next.
+    pub transactions: usize,
+    /// Of those that also began in it, in microseconds.
+    pub latencies: Vec<u32>,
 }
 
 fn now() -> i64 {
@@ -116,8 +138,8 @@ impl Pgbench {
         Ok(Window { from, to: now() })
     }
 
-    /// Ends it; the latencies of what it began and ended within each window, in microseconds.
-    pub async fn stop(mut self, windows: &[Window]) -> Result<Vec<Vec<u32>>> {
+    /// Ends it; what it did within each window.
+    pub async fn stop(mut self, windows: &[Window]) -> Result<Vec<Done>> {
         // Its log is written in blocks: run on until the last window's is out.
         self.turn(0.7).await?;
         self.child.kill().await?;
@@ -125,17 +147,8 @@ impl Pgbench {
         ensure!(!said.contains("aborted"), "pgbench: {said}");
         let file = format!("{}.{}", self.log_prefix.display(), self.id());
         let log = fs::read_to_string(&file).with_context(|| file.clone())?;
-        let mut found = vec![Vec::new(); windows.len()];
-        for line in log.lines() {
-            let Some((at, took)) = transaction(line) else { continue };
-            for (window, latencies) in windows.iter().zip(&mut found) {
-                if at <= window.to && at - took >= window.from {
-                    latencies.push(u32::try_from(took).unwrap_or(u32::MAX));
-                }
-            }
-        }
         fs::remove_file(file)?;
-        Ok(found)
+        Ok(windows.iter().map(|w| w.done(&log)).collect())
     }
 }
 
@@ -155,5 +168,14 @@ mod tests {
             Some((1_175_850_568_995_598, 2_241))
         );
         assert_eq!(super::transaction("0 199"), None);
+    }
+
+    #[test]
+    fn a_pause_is_no_latency_and_what_it_interrupted_counts_once() {
+        let log = "0 1 300 0 1 100\n0 2 400 0 1 1500\n0 3 900000 0 2 100\n0 4 200 0 2 400\n";
+        let window = |from, to| super::Window { from, to }.done(log);
+        let (first, second) = (window(999_000, 1_002_000), window(2_000_000, 2_001_000));
+        assert_eq!((first.transactions, first.latencies), (2, vec![300, 400]));
+        assert_eq!((second.transactions, second.latencies), (2, vec![200]));
     }
 }

@@ -166,7 +166,8 @@ impl Findings {
     fn share(&self, workload: Workload, tenants: u32, zipf: bool, other: Contender, aim: f64) -> Option<(String, bool)> {
         let (ours, theirs) = self.pair(workload, tenants, zipf, other)?;
         let share = ours.throughput_against(theirs);
-        Some((share.show(2), share.median >= aim && ours.errors == 0))
+        let counted = share.median.is_finite() && ours.errors == 0;
+        Some((share.show(2), counted && share.median >= aim))
     }
 
     fn multiple(&self, workload: Workload, tenants: u32, aim: f64) -> Option<(String, bool)> {
