@@ -25,23 +25,24 @@ pub(crate) async fn ensure(conn: &mut PgConnection, installation: &Installation,
     .bind(&installation.radiusd)
     .fetch_all(&mut *conn)
     .await?;
+    let mut tx = conn.begin().await?;
     for role in roles {
-        first(conn, &role, secret).await?;
+        first(&mut tx, &role, secret).await?;
     }
-    Ok(())
+    Ok(tx.commit().await?)
 }
 
-/// The first password is derived from the secret key, as all were before there was a record: replicas of that time go on.
+/// In the caller's transaction. The first password is derived from the secret key, as all were before there was a record: replicas of that time go on.
 pub(crate) async fn first(conn: &mut PgConnection, role: &str, secret: &SecretKey) -> Result<()> {
     set(conn, role, &role_password(secret.bytes(), role), secret).await
 }
 
+/// In the caller's transaction: role and record change together.
 async fn set(conn: &mut PgConnection, role: &str, password: &str, secret: &SecretKey) -> Result<()> {
     let sealed = secret
         .seal(LOGIN_SEALED_FOR, role, password.as_bytes())
         .map_err(|e| Error::Refused(e.to_string()))?;
-    let mut tx = conn.begin().await?;
-    tx.execute(AssertSqlSafe(format!("ALTER ROLE \"{role}\" PASSWORD '{password}'")))
+    conn.execute(AssertSqlSafe(format!("ALTER ROLE \"{role}\" PASSWORD '{password}'")))
         .await?;
     sqlx::query(
         "INSERT INTO platform.login (role, sealed) VALUES ($1::name, $2)
@@ -49,9 +50,9 @@ async fn set(conn: &mut PgConnection, role: &str, password: &str, secret: &Secre
     )
     .bind(role)
     .bind(sealed)
-    .execute(&mut *tx)
+    .execute(conn)
     .await?;
-    Ok(tx.commit().await?)
+    Ok(())
 }
 
 /// The passwords by role.
@@ -87,9 +88,11 @@ pub async fn rotate_logins(conn: &mut PgConnection, secret: &SecretKey, radius: 
             .bind(&installation.radiusd)
             .fetch_all(&mut *conn)
             .await?;
+    let mut tx = conn.begin().await?;
     for role in &roles {
         let password = hex::encode(rand::random::<[u8; 32]>());
-        set(conn, role, &password, secret).await?;
+        set(&mut tx, role, &password, secret).await?;
     }
+    tx.commit().await?;
     Ok(roles)
 }

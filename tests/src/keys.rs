@@ -1,5 +1,6 @@
 //! The secret key is changed under running servers.
 
+use std::fmt::{Debug, Display};
 use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
@@ -29,7 +30,7 @@ fn with_key(db: &TestDb, secret: SecretKey) -> DatabaseSettings {
 }
 
 /// A replica over the same database that was started with another key.
-async fn replica(app: &TestApp, secret: SecretKey) -> anyhow::Result<App> {
+async fn replica(app: &TestApp, secret: SecretKey) -> Result<App, impl Debug + Display> {
     let config = Config::from_env([("TRUNKLINE_TEST_CLOCK".to_owned(), "1".to_owned())]).unwrap();
     App::open(config, with_key(&app.db, secret), Clock::system()).await
 }
@@ -134,11 +135,11 @@ async fn every_sealed_column_is_on_the_list() {
     .await
     .unwrap();
     for (table, column) in &found {
-        let said = ["sealed", "hash", "public_key", "content", "mac"];
+        let said = ["sealed", "hash", "public_key", "content", "mac", "fingerprint"];
         assert!(
             said.iter()
                 .any(|word| column == word || column.ends_with(&format!("_{word}"))),
-            "{table}.{column}: name a bytea column after what it holds: …sealed (and list it), …hash, …mac, …content"
+            "{table}.{column}: name a bytea column after what it holds: …sealed (and list it), …hash, …mac, …content, …fingerprint"
         );
     }
     found.retain(|(_, column)| column == "sealed" || column.ends_with("_sealed"));
