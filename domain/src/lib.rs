@@ -14,6 +14,7 @@ pub mod network;
 pub mod plans;
 pub mod subscribers;
 
+pub mod audit;
 pub mod ledger;
 pub mod services;
 

@@ -11,6 +11,7 @@
 #[allow(dead_code, unused_imports, reason = "what suites share, whether or not all of it is used")]
 mod harness;
 
+mod audit;
 mod billing;
 mod contract;
 mod crm;

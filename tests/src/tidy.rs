@@ -10,7 +10,7 @@ const LINES: &[&[&str]] = &[
     &["kernel"],
     &["jobs", "tenants", "identity"],
     &["branding", "plans", "network", "subscribers"],
-    &["services", "ledger"],
+    &["audit", "services", "ledger"],
     &["billing", "radius"],
     &["payments"],
     &["runs"],

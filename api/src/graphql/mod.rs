@@ -1,5 +1,6 @@
 //! The GraphQL API. A folder per capability mirrors `domain`; here is what they share.
 
+pub mod audit;
 pub mod billing;
 pub mod branding;
 pub mod cost;
@@ -41,6 +42,7 @@ pub struct Query(
     radius::RadiusQuery,
     payments::PaymentsQuery,
     jobs::JobsQuery,
+    audit::AuditQuery,
 );
 
 /// What can be done. Each takes one `input` and answers with a payload whose `userErrors` say what stood in the way.

@@ -8,11 +8,13 @@ use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
 use super::authenticator::{Authenticator, SignedIn};
+use super::authority::Authority;
 use super::principal::Principal;
 use super::refresh_token::RefreshToken;
 use super::side::{Side, both};
+use super::staff_change::changeable;
 use crate::kernel::actor::{Actor, Permission};
-use crate::kernel::db::Tenant;
+use crate::kernel::db::{Tenant, TenantTx};
 use crate::kernel::error::{Error, Result};
 use crate::kernel::ids::{StaffId, UserSessionId};
 
@@ -265,7 +267,7 @@ async fn list(side: Side<'_>, of: Option<StaffId>) -> Result<Option<Vec<UserSess
     Ok(Some(found))
 }
 
-/// Ends one of one's own sessions, or with `staff:write` one of a colleague's.
+/// Ends one of one's own sessions, or with `staff:write` one of a colleague's who has nothing that one lacks.
 async fn revoke(side: Side<'_>, id: UserSessionId) -> Result<()> {
     let me = side.principal()?;
     let found: Option<Owner> =
@@ -274,21 +276,31 @@ async fn revoke(side: Side<'_>, id: UserSessionId) -> Result<()> {
             .optional()
             .await?;
     let owner = found.and_then(|o| Principal::from_row(&o.principal_kind, o.principal_id));
-    let mine = owner == Some(me);
-    let colleagues = matches!(owner, Some(Principal::Staff(_))) && side.actor().may(Permission::StaffWrite);
-    if !mine && !colleagues {
-        return Err(Error::not_found("id"));
+    if owner != Some(me) {
+        let (Side::Tenant(tx), Some(Principal::Staff(colleague))) = (side, owner) else {
+            return Err(Error::not_found("id"));
+        };
+        if !tx.actor().may(Permission::StaffWrite) {
+            return Err(Error::not_found("id"));
+        }
+        require_authority(tx, colleague).await?;
     }
     end(side, id, EndReason::Revoked).await?;
     side.audit("sessionRevoke", id.0, serde_json::json!({ "of": owner.map(Principal::id) }))
         .await
 }
 
-/// Ends all of one's own sessions but the one that asks, or with `staff:write` all of a colleague's; whose, and how many.
+/// Ends all of one's own sessions but the one that asks, or with `staff:write` all of a colleague's who has nothing that one
+/// lacks; whose, and how many.
 async fn revoke_all(side: Side<'_>, of: Option<StaffId>, current: UserSessionId) -> Result<(Principal, u64)> {
     let whose = whose(side, of)?;
     if !is_there(side, of).await? {
         return Err(Error::not_found("staffId"));
+    }
+    if let (Side::Tenant(tx), Principal::Staff(colleague)) = (side, whose)
+        && whose != side.principal()?
+    {
+        require_authority(tx, colleague).await?;
     }
     let ended = end_all(side, whose, Some(current), EndReason::Revoked).await?;
     side.audit("sessionRevokeAll", whose.id(), serde_json::json!({ "ended": ended }))
@@ -307,6 +319,12 @@ fn whose(side: Side<'_>, of: Option<StaffId>) -> Result<Principal> {
         }
         (Side::Platform(_), Some(_)) => Err(Error::not_found("staffId")),
     }
+}
+
+/// Whoever has less than somebody cannot keep them out.
+async fn require_authority(tx: &TenantTx, colleague: StaffId) -> Result<()> {
+    let authority = Authority::hold(tx, Permission::StaffWrite).await?;
+    changeable(tx, &authority, colleague).await.map(|_| ())
 }
 
 async fn is_there(side: Side<'_>, of: Option<StaffId>) -> Result<bool> {

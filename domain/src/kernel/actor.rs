@@ -48,6 +48,8 @@ pub enum Permission {
     NasWrite,
     #[strum(serialize = "session:read")]
     SessionRead,
+    #[strum(serialize = "audit:read")]
+    AuditRead,
     #[strum(serialize = "staff:read")]
     StaffRead,
     #[strum(serialize = "staff:write")]

@@ -65,6 +65,11 @@ macro_rules! ids {
             [$($kind),+].into_iter().find(|k| *k == prefix)
         }
 
+        /// What stands behind the kind, of an id of whatever kind.
+        pub fn uuid_of(text: &str) -> Option<Uuid> {
+            parse(text, kind_of(text)?).ok()
+        }
+
         /// Every kind of id there is, for tests that must try them all.
         pub const KINDS: &[&str] = &[$($kind),+];
     };

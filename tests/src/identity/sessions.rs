@@ -209,6 +209,14 @@ async fn sessions_are_listed_and_revoked() {
     let done = laptop_asks.mutate("sessionRevokeAll", all_of(&viewer), "ended").await.done();
     assert_eq!(done["ended"], 1);
     assert!(!is_in(&ask, &desk.access).await);
+    // Whoever has less than an owner cannot keep one out, whatever they may do to others.
+    let admin = ask.as_login("admin@asha.example");
+    let owners = laptop_asks.gql("{ viewer { id } }", json!({})).await.text_at("viewer.id");
+    let owners_session = list(&laptop_asks, None).await[0]["id"].as_str().unwrap().to_owned();
+    let answer = admin.mutate("sessionRevokeAll", all_of(&owners), "ended").await;
+    assert_eq!(answer.code().as_deref(), Some("FORBIDDEN"));
+    assert_eq!(revoke(&admin, &owners_session).await.code().as_deref(), Some("FORBIDDEN"));
+    assert!(is_in(&ask, &laptop.access).await);
     let missing = "staff_01939f00000070008000000000000000";
     let answer = laptop_asks.mutate("sessionRevokeAll", all_of(missing), "ended").await;
     assert_eq!(answer.refusals(), ["NOT_FOUND staffId"]);

@@ -125,6 +125,9 @@ pub fn kind_at(root: &RootField, position: &str) -> &'static str {
         ("membership", "membership"),
         ("staffInvitation", "invitation"),
         ("staff", "staff"),
+        // Of the audit's filter, which takes ids of any kind.
+        ("actor", "staff"),
+        ("target", "subscriber"),
         ("taxRegistration", "taxreg"),
         ("job", "job"),
         ("node", "plan"),
