@@ -1,6 +1,7 @@
 //! The running server's parts, put together once at start.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use trunkline_domain::identity::Authenticator;
@@ -29,6 +30,8 @@ pub struct Parts {
     pub worker: Worker,
     pub limits: Limits,
     pub documents: Documents,
+    /// Told to stop: it is ready for nothing new.
+    pub stopping: AtomicBool,
 }
 
 impl std::ops::Deref for App {
@@ -59,6 +62,7 @@ impl App {
         Ok(Self(Arc::new(Parts {
             limits: Limits::new(config.api_rate),
             documents: Documents::default(),
+            stopping: AtomicBool::new(false),
             config,
             database,
             directory,

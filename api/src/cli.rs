@@ -15,7 +15,7 @@ use trunkline_domain::{Actor, runs};
 use crate::app::App;
 use crate::config::Config;
 use crate::jobs::{self, JobsCommand};
-use crate::{demo, embedded, graphql, keys, migrate, secret, serve, tether};
+use crate::{demo, embedded, graphql, keys, migrate, observe, secret, serve, tether};
 
 /// Runs many internet service providers side by side.
 #[derive(Parser)]
@@ -137,8 +137,15 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         // what the demo has to say it prints
         config.log = "warn".to_owned();
     }
-    serve::init_tracing(&config)?;
-    match cli.command {
+    let observing = observe::init(&config)?;
+    let outcome = command(cli.command, config).await;
+    observing.end().await;
+    outcome
+}
+
+#[expect(clippy::print_stdout, reason = "what these commands are for")]
+async fn command(command: Command, config: Config) -> anyhow::Result<()> {
+    match command {
         Command::Config => print!("{}", config.masked()?),
         Command::Serve { work } => serve::serve(config, work).await?,
         Command::Demo { fresh } => demo::run(config, fresh).await?,

@@ -76,9 +76,16 @@ pub struct Config {
     pub radius_acct_port: u16,
     /// Name server for domain verification, `address:port`; the system's when absent.
     pub dns_server: Option<SocketAddr>,
+    /// How long a process that was told to stop by SIGTERM goes on serving while it says that it is not ready: until those who
+    /// balance load have noticed.
+    pub drain_seconds: u32,
+    /// Traces are exported: a variable of OpenTelemetry names a collector. They say all else about it.
+    #[serde(default)]
+    pub traces: bool,
     /// `tracing` filter, such as `info` or `trunkline_domain=debug`.
     pub log: String,
-    pub log_json: bool,
+    /// An object a line rather than text; when it is not said, everywhere but at a terminal.
+    pub log_json: Option<bool>,
     #[serde(default)]
     pub database_url: Option<Secret>,
     #[serde(default)]
@@ -171,8 +178,8 @@ trusted_proxies = ""
 radius_address = "127.0.0.1"
 radius_auth_port = 1812
 radius_acct_port = 1813
+drain_seconds = 5
 log = "info"
-log_json = false
 "#;
 
 impl Config {
@@ -184,6 +191,7 @@ impl Config {
     /// As [`Self::load`], from given variables.
     pub fn from_env(vars: impl IntoIterator<Item = (String, String)>) -> anyhow::Result<Self> {
         let mut file = None;
+        let (mut collector, mut disabled) = (false, false);
         let mut set = std::collections::HashMap::new();
         for (name, value) in vars {
             match name.as_str() {
@@ -193,6 +201,8 @@ impl Config {
                 }
                 // An argument of `tenant create`, not a setting.
                 "TRUNKLINE_OWNER_PASSWORD" => {}
+                "OTEL_EXPORTER_OTLP_ENDPOINT" | "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" => collector |= !value.is_empty(),
+                "OTEL_SDK_DISABLED" => disabled = value.eq_ignore_ascii_case("true"),
                 _ if name.starts_with("TRUNKLINE_") => {
                     set.insert(name, value);
                 }
@@ -207,11 +217,13 @@ impl Config {
             .prefix_separator("_")
             .ignore_empty(true)
             .source(Some(set));
-        let loaded: Self = builder
+        let mut loaded: Self = builder
             .add_source(env)
             .build()
             .and_then(config::Config::try_deserialize)
             .context("settings (TRUNKLINE_… variables and the file that TRUNKLINE_CONFIG names)")?;
+        loaded.traces |= collector;
+        loaded.traces &= !disabled;
         loaded.check()?;
         Ok(loaded)
     }
@@ -245,6 +257,9 @@ impl Config {
         }
         if !(2..=200).contains(&self.database_connections) {
             bail!("database_connections: must be 2 to 200");
+        }
+        if self.drain_seconds > 300 {
+            bail!("drain_seconds: must be 0 to 300");
         }
         if !(1..=200).contains(&self.worker_places) {
             bail!("worker_places: must be 1 to 200");
@@ -296,6 +311,24 @@ mod tests {
     }
 
     #[test]
+    fn traces_are_exported_where_a_collector_is_named() {
+        let at = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318");
+        for (vars, on) in [
+            (&[][..], false),
+            (&[at], true),
+            (
+                &[("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://collector:4318/v1/traces")],
+                true,
+            ),
+            (&[("OTEL_EXPORTER_OTLP_ENDPOINT", "")], false),
+            (&[("OTEL_SDK_DISABLED", "true"), at], false),
+            (&[("OTEL_SERVICE_NAME", "trunkline-eu"), ("OTEL_WHATEVER", "1")], false),
+        ] {
+            assert_eq!(load(vars).unwrap().traces, on, "{vars:?}");
+        }
+    }
+
+    #[test]
     fn unknown_and_wrong_keys_are_named() {
         for (key, value, named) in [
             ("TRUNKLINE_LISTN", "x", "listn"),
@@ -306,6 +339,7 @@ mod tests {
             ("TRUNKLINE_SECRET_KEY_PREVIOUS", "short", "secret_key_previous"),
             ("TRUNKLINE_ADMIN_EMAIL", "a@b.c", "admin_password"),
             ("TRUNKLINE_PRODUCTION", "true", "secret_key"),
+            ("TRUNKLINE_DRAIN_SECONDS", "301", "drain_seconds"),
             ("TRUNKLINE_API_RATE", "many", "api_rate"),
             ("TRUNKLINE_API_RATE", "0/200", "api_rate"),
             ("TRUNKLINE_API_RATE", "100000001/200", "api_rate"),

@@ -15,6 +15,8 @@ mod jobs;
 mod keys;
 pub mod limits;
 mod migrate;
+pub mod observe;
 pub mod secret;
 mod serve;
+mod stop;
 pub mod tether;

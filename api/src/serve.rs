@@ -1,11 +1,10 @@
 //! The long-running commands.
 
-use std::io::IsTerminal;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use trunkline_domain::identity;
 use trunkline_domain::jobs;
@@ -16,41 +15,26 @@ use crate::cli;
 use crate::config::Config;
 use crate::embedded::Embedded;
 use crate::http::server::Patience;
-use crate::{http, migrate, secret};
+use crate::stop::{self, Stop};
+use crate::{http, migrate, observe, secret};
 
-pub fn init_tracing(config: &Config) -> anyhow::Result<()> {
-    let filter =
-        tracing_subscriber::EnvFilter::try_new(&config.log).with_context(|| format!("log: {:?} is not a filter", config.log))?;
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
-    if config.log_json {
-        builder.json().init()
-    } else {
-        builder.init()
-    }
-    Ok(())
-}
+/// After SIGTERM's drain, requests that are under way have so long to end. With the drain and the worker's own grace this
+/// stays below the half minute that supervisors usually wait.
+const GRACE: Duration = Duration::from_secs(20);
 
 pub async fn serve(config: Config, with_worker: bool) -> anyhow::Result<()> {
     let (app, embedded) = open(config).await?;
     let listener = TcpListener::bind(app.config.listen)
         .await
         .with_context(|| format!("cannot listen on {}", app.config.listen))?;
-    run(app, listener, with_worker, stopped()).await?;
-    stop(embedded).await
+    run(app, Some(listener), with_worker, stop::asked()?).await?;
+    stop_embedded(embedded).await
 }
 
 pub async fn work(config: Config) -> anyhow::Result<()> {
     let (app, embedded) = open(config).await?;
-    let (stopping, stop_work) = watch::channel(false);
-    tokio::join!(background(&app, true, stop_work), async {
-        stopped().await;
-        let _ = stopping.send(true);
-    });
-    app.database.close().await;
-    stop(embedded).await
+    run(app, None, true, stop::asked()?).await?;
+    stop_embedded(embedded).await
 }
 
 /// Opens the configured database, or an embedded one where none is configured; an empty one is migrated.
@@ -71,7 +55,7 @@ async fn open(config: Config) -> anyhow::Result<(App, Option<Embedded>)> {
     Ok((app, embedded))
 }
 
-async fn stop(embedded: Option<Embedded>) -> anyhow::Result<()> {
+async fn stop_embedded(embedded: Option<Embedded>) -> anyhow::Result<()> {
     match embedded {
         Some(embedded) => embedded.stop().await,
         None => Ok(()),
@@ -86,83 +70,107 @@ pub async fn first_admin(app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Serves until `stop`; requests under way are finished.
+/// Serves on the listener, works, and tells operators how it goes, until `asked` to stop; then in order: not ready any more
+/// and no new jobs, the drain, no new connections, and an end when what is under way has ended.
 pub async fn run(
     app: App,
-    listener: TcpListener,
+    listener: Option<TcpListener>,
     with_worker: bool,
-    stop: impl Future<Output = ()> + Send + 'static,
+    asked: impl Future<Output = Stop> + Send + 'static,
 ) -> anyhow::Result<()> {
-    tracing::info!(address = %listener.local_addr()?, worker = with_worker, "serving");
-    let ops = match app.config.ops_listen {
-        Some(address) => Some(
-            TcpListener::bind(address)
-                .await
-                .with_context(|| format!("cannot listen on {address}"))?,
-        ),
-        None => None,
+    let ops = ops(&app).await?;
+    if let Some(listener) = &listener {
+        tracing::info!(address = %listener.local_addr()?, worker = with_worker, "serving");
+    } else {
+        tracing::info!("working");
+    }
+    let (phase, phases) = watch::channel(Phase::Running);
+    let told = |at_least: Phase| {
+        let mut phases = phases.clone();
+        async move {
+            let _ = phases.wait_for(|phase| *phase >= at_least).await;
+        }
     };
-    let (stopping, mut stopped) = watch::channel(false);
-    let mut ops_stopped = stopped.clone();
-    let worker = background(&app, with_worker, stopped.clone());
-    tokio::pin!(worker);
-    let until_stopped = async move {
-        let _ = stopped.wait_for(|s| *s).await;
+    let (drains, drain) = (listener.is_some(), Duration::from_secs(app.config.drain_seconds.into()));
+    let end = async {
+        let how = asked.await;
+        app.stopping.store(true, Ordering::Relaxed);
+        phase.send_replace(Phase::Draining);
+        if drains && how == Stop::Draining && !drain.is_zero() {
+            tracing::info!(seconds = drain.as_secs(), "told to stop: still serving");
+            tokio::time::sleep(drain).await;
+        }
+        tracing::info!("stopping");
+        phase.send_replace(Phase::Closing);
     };
-    let server = http::server::serve(listener, http::router(app.clone()), Patience::default(), until_stopped);
-    let ops_server = async {
-        match ops {
-            Some(listener) => {
-                let stop = async move {
-                    let _ = ops_stopped.wait_for(|s| *s).await;
-                };
-                axum::serve(listener, http::ops_router(app.clone()))
-                    .with_graceful_shutdown(stop)
-                    .await
+    let served = async {
+        let Some(listener) = listener else { return };
+        let server = http::server::serve(listener, http::router(app.clone()), Patience::default(), told(Phase::Closing));
+        tokio::select! {
+            () = server => {}
+            () = async { told(Phase::Closing).await; tokio::time::sleep(GRACE).await } => {
+                tracing::warn!("requests that did not end in time are cut off");
             }
-            None => std::future::pending().await,
         }
     };
-    tokio::pin!(stop);
-    tokio::pin!(server);
-    tokio::select! {
-        () = &mut server => {}
-        outcome = ops_server => outcome?,
-        () = &mut worker => {}
-        () = &mut stop => {
-            let _ = stopping.send(true);
-            // The worker has a grace of its own.
-            let _ = tokio::join!(tokio::time::timeout(Duration::from_secs(20), &mut server), &mut worker);
+    let worked = async {
+        if with_worker {
+            app.worker.run(told(Phase::Draining)).await;
         }
+    };
+    tokio::select! {
+        outcome = ops => outcome?,
+        _ = async { tokio::join!(end, served, worked, beside(&app, with_worker, told(Phase::Closing))) } => {}
     }
     app.database.close().await;
     Ok(())
 }
 
-/// What runs beside the requests until told to stop: hearing of changes made elsewhere, and with the worker jobs and their
-/// schedule. The worker finishes what it is running.
-async fn background(app: &App, with_worker: bool, stop: watch::Receiver<bool>) {
-    let told = |mut stop: watch::Receiver<bool>| async move {
-        let _ = stop.wait_for(|s| *s).await;
+/// On the way to the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    Running,
+    Draining,
+    Closing,
+}
+
+/// Serves operators, where that is wanted, for as long as it is polled.
+async fn ops(app: &App) -> anyhow::Result<impl Future<Output = std::io::Result<()>> + use<>> {
+    let listener = match app.config.ops_listen {
+        Some(address) => {
+            observe::metrics::install()?;
+            let listener = TcpListener::bind(address).await;
+            Some(listener.with_context(|| format!("cannot listen on {address}"))?)
+        }
+        None => None,
     };
-    let beside = async {
+    let router = http::ops_router(app.clone());
+    Ok(async {
+        match listener {
+            Some(listener) => {
+                tokio::select! {
+                    outcome = async { axum::serve(listener, router).await } => outcome,
+                    never = observe::metrics::upkeep() => match never {},
+                }
+            }
+            None => std::future::pending().await,
+        }
+    })
+}
+
+/// What runs beside requests and jobs until told to stop: hearing of changes made elsewhere, and with the worker its schedule.
+async fn beside(app: &App, with_worker: bool, stop: impl Future<Output = ()>) {
+    let all = async {
         if with_worker {
             tokio::join!(app.directory.clone().listen(), schedule(app), upkeep(app));
         } else {
             app.directory.clone().listen().await;
         }
     };
-    let working = async {
-        if with_worker {
-            app.worker.run(told(stop.clone())).await;
-        }
-    };
-    tokio::join!(working, async {
-        tokio::select! {
-            () = beside => {}
-            () = told(stop.clone()) => {}
-        }
-    });
+    tokio::select! {
+        () = all => {}
+        () = stop => {}
+    }
 }
 
 async fn schedule(app: &App) {
@@ -170,7 +178,7 @@ async fn schedule(app: &App) {
     loop {
         ticks.tick().await;
         if let Err(e) = jobs::schedule_daily(&app.database, trunkline_domain::DAILY_JOBS).await {
-            tracing::error!(error = %e, "renewals were not scheduled");
+            tracing::error!(error = e.summary(), "renewals were not scheduled");
         }
     }
 }
@@ -180,26 +188,10 @@ async fn upkeep(app: &App) {
     loop {
         ticks.tick().await;
         if let Err(e) = jobs::upkeep(&app.database).await {
-            tracing::error!(error = %e, "upkeep failed");
+            tracing::error!(error = e.summary(), "upkeep failed");
         }
         if let Err(e) = identity::upkeep(&app.database).await {
-            tracing::error!(error = %e, "upkeep of identity failed");
+            tracing::error!(error = e.summary(), "upkeep of identity failed");
         }
-    }
-}
-
-/// Ctrl-C or SIGTERM.
-pub async fn stopped() {
-    let terminated = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut s) => {
-                s.recv().await;
-            }
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminated => {}
     }
 }

@@ -12,7 +12,7 @@ use trunkline_domain::tenants::{self, TxtResolver};
 use crate::harness::{Ask, TestApp};
 
 /// A name server on loopback that knows one TXT record and denies all others.
-async fn name_server(record: Arc<Mutex<Option<(String, String)>>>) -> SocketAddr {
+pub async fn name_server(record: Arc<Mutex<Option<(String, String)>>>) -> SocketAddr {
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let address = socket.local_addr().unwrap();
     tokio::spawn(async move {

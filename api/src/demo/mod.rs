@@ -67,12 +67,12 @@ pub async fn run(mut config: Config, fresh: bool) -> Result<()> {
     let radius = start_radius(&app, &dir).await;
     let listener = listen(app.config.listen).await?;
     let address = listener.local_addr()?;
-    let stop_signal = serve::stopped();
+    let asked = crate::stop::asked()?;
     banner::print(&app, address, radius.as_ref().ok(), begun.elapsed()).await?;
     if let Err(e) = &radius {
         banner::say(&format!("RADIUS is off: {e:#}"));
     }
-    let served = serve::run(app, listener, true, stop_signal).await;
+    let served = serve::run(app, Some(listener), true, asked).await;
     banner::say("\nStopping…");
     if let Ok(radius) = radius {
         radius.stop().await?;

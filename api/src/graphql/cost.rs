@@ -102,6 +102,9 @@ impl Bill {
             left,
             wait: denied,
         });
+        if denied.is_some() {
+            metrics::counter!("trunkline_rate_limited_total", "bucket" => "cost").increment(1);
+        }
         denied.map_or(Ok(()), |wait| Err(rate_limited(wait)))
     }
 }

@@ -7,8 +7,10 @@ use crate::app::App;
 use crate::cookies::Cookies;
 use async_graphql::Context;
 use async_graphql::dataloader::DataLoader;
-use async_graphql::runtime::{TokioSpawner, TokioTimer};
+use async_graphql::runtime::TokioTimer;
+use futures::task::{FutureObj, Spawn, SpawnError};
 use tokio::sync::Mutex;
+use tracing::Instrument;
 use trunkline_domain::identity::Client;
 use trunkline_domain::kernel::db::{Database, PlatformTx, Tenant, TenantDb, TenantTx};
 use trunkline_domain::kernel::ids::UserSessionId;
@@ -24,6 +26,16 @@ pub struct Asker {
     pub session: Option<UserSessionId>,
     pub client: Client,
     pub cookies: Cookies,
+}
+
+/// Runs loaders as tasks of the request that waits for them: what they log names it.
+struct WithinSpan;
+
+impl Spawn for WithinSpan {
+    fn spawn_obj(&self, task: FutureObj<'static, ()>) -> Result<(), SpawnError> {
+        tokio::spawn(task.in_current_span());
+        Ok(())
+    }
 }
 
 /// What a resolver may reach. Built anew for each request: nothing in it is shared between two.
@@ -55,15 +67,14 @@ impl RequestCtx {
             actor: actor.clone(),
             tx: Mutex::new(None),
         });
-        let loader = DataLoader::new(Lookup(reader.clone()), TokioSpawner::current(), TokioTimer::default())
-            .delay(Duration::from_micros(50));
+        let loader = DataLoader::new(Lookup(reader.clone()), WithinSpan, TokioTimer::default()).delay(Duration::from_micros(50));
         let platform_lookup = PlatformLookup {
             database: database.clone(),
             host: host.clone(),
             actor: actor.clone(),
         };
         let platform_loader =
-            DataLoader::new(platform_lookup, TokioSpawner::current(), TokioTimer::default()).delay(Duration::from_micros(50));
+            DataLoader::new(platform_lookup, WithinSpan, TokioTimer::default()).delay(Duration::from_micros(50));
         let radius = RadiusEndpoint {
             address: app.config.radius_address.clone(),
             auth_port: app.config.radius_auth_port,

@@ -40,8 +40,8 @@ impl From<ApiError> for async_graphql::Error {
                 tracing::warn!(%why, "unavailable");
                 ("UNAVAILABLE", "The service is not available right now; try again.".into())
             }
-            Error::Internal(source) => {
-                tracing::error!(error = source.to_string(), "internal error");
+            Error::Internal(_) => {
+                tracing::error!(error = e.summary(), "internal error");
                 ("INTERNAL", "Something went wrong on our side.".into())
             }
         };
@@ -113,7 +113,12 @@ impl From<kernel::UserError> for UserError {
 pub fn settle<T>(result: Result<T, Error>) -> ApiResult<(Option<T>, Vec<UserError>)> {
     match result {
         Ok(value) => Ok((Some(value), Vec::new())),
-        Err(Error::User(errors)) => Ok((None, errors.into_iter().map(Into::into).collect())),
+        Err(Error::User(errors)) => {
+            for e in &errors {
+                metrics::counter!("trunkline_graphql_refusals_total", "code" => e.code.to_string()).increment(1);
+            }
+            Ok((None, errors.into_iter().map(Into::into).collect()))
+        }
         Err(other) => Err(other.into()),
     }
 }

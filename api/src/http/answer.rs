@@ -8,6 +8,7 @@ use serde_json::json;
 use trunkline_domain::Error;
 
 use crate::graphql::cost::seconds;
+use crate::observe;
 
 const JSON: &str = "application/json";
 /// The media type of the GraphQL-over-HTTP draft: with it, a document that was not executed is answered 400.
@@ -68,6 +69,7 @@ fn thousandths(quality: &str) -> u32 {
 
 /// A request that was not executed.
 pub fn refuse(status: StatusCode, code: &str, message: &str) -> Response {
+    observe::graphql::error(code);
     (
         status,
         axum::Json(json!({ "errors": [{ "message": message, "extensions": { "code": code } }] })),
@@ -77,6 +79,8 @@ pub fn refuse(status: StatusCode, code: &str, message: &str) -> Response {
 
 /// Too many requests; the same one is served after a while.
 pub fn rate_limited(wait: Duration) -> Response {
+    observe::graphql::error("RATE_LIMITED");
+    metrics::counter!("trunkline_rate_limited_total", "bucket" => "requests").increment(1);
     let retry = seconds(wait);
     let body = json!({ "errors": [{
         "message": "Too much was asked for; wait before you ask again.",
@@ -117,7 +121,7 @@ pub fn failure(e: &Error) -> Response {
             unavailable()
         }
         other => {
-            tracing::error!(error = %other, "request failed");
+            tracing::error!(error = other.summary(), "request failed");
             refuse(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "INTERNAL",

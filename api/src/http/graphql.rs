@@ -21,6 +21,8 @@ use crate::cookies::Cookies;
 use crate::graphql::cost::{Bill, seconds};
 use crate::graphql::ctx::{Asker, Host, RequestCtx};
 use crate::limits::{Caller, Purse};
+use crate::observe;
+use crate::observe::graphql::Asked;
 
 /// A body that takes longer to arrive is not waited for.
 const BODY_TIME: Duration = Duration::from_secs(10);
@@ -190,7 +192,11 @@ async fn run(app: &App, ctx: RequestCtx, asking: Asking, purse: Purse) -> (GqlRe
     let mut request = Request::new("").variables(asking.variables);
     request.operation_name = asking.operation_name;
     request.set_parsed_query(document.ast.clone());
+    let noted = Asked::note(&app.schema, &document.ast, request.operation_name.as_deref());
     let mut response = app.schema.execute(request.data(ctx).data(bill.clone())).await;
+    if bill.settled() {
+        noted.executed(response.errors.is_empty());
+    }
     if let Some(cost) = bill.report() {
         response.extensions.insert("cost".to_owned(), cost);
     }
@@ -199,7 +205,10 @@ async fn run(app: &App, ctx: RequestCtx, asking: Asking, purse: Purse) -> (GqlRe
 
 fn reply(mut response: GqlResponse, bill: Option<&Bill>, headers: &HeaderMap) -> Response {
     let id = headers.get(REQUEST_ID).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    response.errors.iter_mut().for_each(|e| finish(e, id));
+    for e in &mut response.errors {
+        finish(e, id);
+        observe::graphql::error(code(e).unwrap_or_default());
+    }
     let media = Media::wanted(headers);
     let Ok(body) = serde_json::to_vec(&response) else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
@@ -220,8 +229,12 @@ fn reply(mut response: GqlResponse, bill: Option<&Bill>, headers: &HeaderMap) ->
     reply
 }
 
+fn code(e: &ServerError) -> Option<&str> {
+    e.extensions.as_ref()?.get("code").and_then(text)
+}
+
 fn is_unavailable(e: &ServerError) -> bool {
-    e.extensions.as_ref().and_then(|x| x.get("code")).and_then(text) == Some("UNAVAILABLE")
+    code(e) == Some("UNAVAILABLE")
 }
 
 /// Gives every error a code, and internal ones the id under which the log has their cause.

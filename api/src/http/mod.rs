@@ -27,10 +27,11 @@ use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetReques
 use tower_http::trace::TraceLayer;
 
 use crate::app::App;
+use crate::observe;
 
 /// Larger JSON is refused with 413.
 const MAX_BODY: usize = 1024 * 1024;
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Everything that is served on the public address.
 pub fn router(app: App) -> Router {
@@ -54,7 +55,11 @@ pub fn router(app: App) -> Router {
     let layers = ServiceBuilder::new()
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
         .layer(from_fn_with_state(app.clone(), address::identify))
-        .layer(TraceLayer::new_for_http().make_span_with(span))
+        .layer(
+            TraceLayer::new_for_http()
+                .make_span_with(observe::http::span)
+                .on_response(observe::http::answered),
+        )
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         .layer(from_fn(guard::no_compression_with_cookies))
         .layer(CompressionLayer::new())
@@ -65,6 +70,7 @@ pub fn router(app: App) -> Router {
         .merge(on_a_host)
         .layer(layers)
         .layer(from_fn_with_state(app.clone(), guard::secure))
+        .layer(from_fn(observe::http::measure))
         .with_state(app)
 }
 
@@ -73,17 +79,8 @@ pub fn ops_router(app: App) -> Router {
     Router::new()
         .route("/healthz", get(ops::alive))
         .route("/readyz", get(ops::ready))
+        .route("/metrics", get(ops::metrics))
         .with_state(app)
-}
-
-/// One span per request: no query text, no variables, nothing personal.
-fn span(request: &axum::extract::Request) -> tracing::Span {
-    let id = request
-        .headers()
-        .get(REQUEST_ID)
-        .and_then(|v| v.to_str().ok())
-        .unwrap_or_default();
-    tracing::info_span!("request", id, method = %request.method(), path = request.uri().path(), tenant = tracing::field::Empty)
 }
 
 /// The same words for an unknown path and an unknown host: neither tells what else there is.

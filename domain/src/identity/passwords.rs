@@ -9,7 +9,7 @@ use super::one_time::{self, Purpose, SealedToken};
 use super::principal::Principal;
 use super::sessions::{self, Client, EndReason};
 use super::side::{Side, both};
-use super::throttle;
+use super::throttle::{self, Wrong};
 use super::totp::{self, Enrolment, Factor, SecondFactor};
 use crate::kernel::actor::Actor;
 use crate::kernel::check::Checks;
@@ -122,6 +122,7 @@ impl Authenticator {
             })
             .await?;
         let Some(principal) = reset else {
+            throttle::failed(Wrong::Link);
             self.count_address(client).await?;
             return Err(Error::user(
                 ErrorCode::InvalidCredentials,
@@ -225,7 +226,10 @@ impl Authenticator {
                         throttle::forgive(side, principal.id()).await?;
                         return Ok(Err(Error::state("", "Two-factor sign-in is off.")));
                     }
-                    Factor::Missing | Factor::Wrong => return Err(totp::wrong_code("code")),
+                    Factor::Missing | Factor::Wrong => {
+                        throttle::failed(Wrong::Code);
+                        return Err(totp::wrong_code("code"));
+                    }
                 }
                 throttle::clear(side, principal.id()).await?;
                 work(side, principal).await.map(Ok)

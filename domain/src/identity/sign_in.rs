@@ -9,7 +9,7 @@ use super::principal::Principal;
 use super::refresh_token::RefreshToken;
 use super::sessions::{self, Carried, Client, EndReason};
 use super::side::Side;
-use super::throttle;
+use super::throttle::{self, Wrong};
 use super::token::Kind;
 use super::totp::{self, Factor};
 use super::viewer::Viewer;
@@ -87,6 +87,7 @@ impl Authenticator {
         let login = credentials.login.trim().to_owned();
         let found = self.prove_password(host, door, &login, &credentials.password).await?;
         let Some(found) = found else {
+            throttle::failed(Wrong::Password);
             self.count_address(client).await?;
             return Err(refused());
         };
@@ -116,6 +117,7 @@ impl Authenticator {
                 "Enter the code of your authenticator app, or a recovery code.",
             )),
             Err(_) => {
+                throttle::failed(Wrong::Code);
                 self.count_address(client).await?;
                 Err(totp::wrong_code("totpCode"))
             }
@@ -166,6 +168,7 @@ impl Authenticator {
         if right && may_try {
             return Ok(());
         }
+        throttle::failed(Wrong::Password);
         Err(Error::user(
             ErrorCode::InvalidCredentials,
             field,
@@ -198,6 +201,7 @@ impl Authenticator {
             .await?;
         let Some((carried, actor, email)) = refreshed else {
             self.forget_session(host, token.session);
+            throttle::failed(Wrong::RefreshToken);
             return Err(not_refreshed());
         };
         self.session(host, carried, Arc::new(actor), email).await

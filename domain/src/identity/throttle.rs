@@ -25,6 +25,21 @@ pub(super) const PER_ADDRESS: i32 = 100;
 /// Rows that names which nobody has share, in each schema.
 const NOBODIES: u16 = 1024;
 
+/// What somebody got wrong, as operators count it.
+#[derive(Clone, Copy, Debug, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub(super) enum Wrong {
+    Password,
+    Code,
+    RefreshToken,
+    Link,
+}
+
+/// Counts a failure for operators, of whatever account.
+pub(super) fn failed(wrong: Wrong) {
+    metrics::counter!("trunkline_sign_in_failures_total", "wrong" => <&'static str>::from(wrong)).increment(1);
+}
+
 /// Counts an attempt on somebody; false when it is blocked and must be refused whatever its password. A row is written either
 /// way, so that the time it takes does not tell.
 pub(super) async fn reserve(side: Side<'_>, principal: Uuid) -> Result<bool> {

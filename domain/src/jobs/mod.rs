@@ -13,6 +13,7 @@
 mod claim;
 mod desk;
 mod fair;
+mod health;
 mod outcome;
 mod registry;
 mod schedule;
@@ -21,6 +22,7 @@ mod upkeep;
 mod worker;
 
 pub use desk::{JobDetails, JobFilter, JobKey, JobState, count, discard, find, list, retry};
+pub use health::{QueueHealth, health};
 pub use registry::{Registry, Work};
 pub use schedule::schedule_daily;
 pub use upkeep::{ForgetKeys, forget_keys, upkeep};

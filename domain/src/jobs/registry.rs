@@ -77,6 +77,11 @@ impl Registry {
         self.work.keys().copied()
     }
 
+    /// The kind as the registry names it, if it runs jobs of that kind.
+    pub(super) fn kind(&self, kind: &str) -> Option<&'static str> {
+        self.work.get_key_value(kind).map(|(known, _)| *known)
+    }
+
     /// Events and who handles them.
     pub(super) fn handlers(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         self.handlers.iter().copied()

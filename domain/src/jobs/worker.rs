@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use metrics::{counter, histogram};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -140,7 +141,8 @@ impl Worker {
 
     /// Runs a job and notes what came of it; whether it was done.
     pub(super) async fn attempt(self, job: Claimed) -> bool {
-        let span = tracing::info_span!(
+        let kind = self.registry.kind(&job.kind).unwrap_or("unknown");
+        let span = tracing::error_span!(
             "job",
             job = job.lease.job,
             kind = job.kind,
@@ -148,6 +150,11 @@ impl Worker {
             attempt = job.attempts
         );
         async move {
+            let late = self.database.clock().now() - job.run_at;
+            if job.attempts == 1 {
+                histogram!("trunkline_job_wait_seconds").record(late.to_std().unwrap_or_default());
+            }
+            let begun = Instant::now();
             let outcome = if is_abandoned(job.attempts) {
                 Err(Failure::Abandoned)
             } else {
@@ -160,14 +167,15 @@ impl Worker {
                     _ => Err(Failure::Panicked),
                 }
             };
+            histogram!("trunkline_job_duration_seconds", "kind" => kind).record(begun.elapsed());
             match outcome {
                 Ok(()) => {
-                    let late = self.database.clock().now() - job.run_at;
+                    count(kind, "done");
                     tracing::debug!(late_ms = late.num_milliseconds(), "job done");
                     true
                 }
                 Err(failure) => {
-                    self.note(&job, &failure).await;
+                    self.note(&job, kind, &failure).await;
                     false
                 }
             }
@@ -176,10 +184,11 @@ impl Worker {
         .await
     }
 
-    async fn note(&self, job: &Claimed, failure: &Failure) {
+    async fn note(&self, job: &Claimed, kind: &'static str, failure: &Failure) {
         let reason = failure.reason();
         let again = !is_final(job.attempts) && !matches!(failure, Failure::Abandoned);
         let pause = again.then(|| pause(job.attempts, rand::random_range(0..=1000)));
+        count(kind, if pause.is_some() { "failed" } else { "parked" });
         match pause {
             Some(pause) => tracing::warn!(reason, again_in = pause.as_secs(), "job failed"),
             None => tracing::error!(reason, "job parked"),
@@ -212,4 +221,9 @@ impl Worker {
             }
         }
     }
+}
+
+/// `kind` is one that the registry names.
+fn count(kind: &'static str, outcome: &'static str) {
+    counter!("trunkline_jobs_total", "kind" => kind, "outcome" => outcome).increment(1);
 }

@@ -204,7 +204,7 @@ impl From<sea_orm::DbErr> for Error {
             | DbErr::Exec(RuntimeErr::SqlxError(inner))
             | DbErr::Conn(RuntimeErr::SqlxError(inner)) => match std::sync::Arc::try_unwrap(inner) {
                 Ok(e) => e.into(),
-                Err(shared) => Self::internal(shared.to_string()),
+                Err(_) => Self::internal("a statement failed, and others wait for the same"),
             },
             other => Self::internal(other),
         }

@@ -6,7 +6,7 @@ macro_rules! text_enum {
         $(
             $(#[$doc])*
             #[derive(
-                Clone, Copy, Debug, PartialEq, Eq, Hash, strum::Display, strum::EnumString, serde::Serialize, serde::Deserialize,
+                Clone, Copy, Debug, PartialEq, Eq, Hash, strum::Display, strum::EnumIter, strum::EnumString, serde::Serialize, serde::Deserialize,
                 sea_orm::DeriveValueType,
             )]
             #[serde(rename_all = "SCREAMING_SNAKE_CASE")]

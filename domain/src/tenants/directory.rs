@@ -134,7 +134,7 @@ impl Directory {
             let outcome = self.hear().await;
             self.flush();
             if let Err(error) = outcome {
-                tracing::warn!(%error, "not hearing of tenants' changes; trying again");
+                tracing::warn!(error = error.summary(), "not hearing of tenants' changes; trying again");
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
         }

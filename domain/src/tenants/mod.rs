@@ -21,5 +21,5 @@ pub use directory::{Directory, Site};
 pub use domains::{Domain, TxtResolver, domain_add, domain_find, domain_remove, domain_verify, domains_of};
 pub use entity::{TenantDetails, TenantStatus};
 pub use open::{New, OpenTenant, Opening, Owner, open};
-pub use queries::{TenantFilter, TenantKey, by_ids, count, find, get, list};
+pub use queries::{TenantFilter, TenantKey, by_ids, count, count_by_status, find, get, list, quarantined};
 pub use status::{ensure_open, resume, suspend};

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use strum::IntoEnumIterator;
 
 use super::entity::{TenantDetails, TenantStatus};
 use crate::kernel::actor::Actor;
@@ -40,6 +41,30 @@ pub(super) fn scope(tx: &PlatformTx) -> Result<Option<DirectorId>> {
         Actor::Anonymous => Err(Error::Unauthenticated),
         Actor::Person { .. } | Actor::Staff { .. } | Actor::Subscriber { .. } => Err(Error::Forbidden),
     }
+}
+
+#[derive(sea_orm::FromQueryResult)]
+struct Counted {
+    status: TenantStatus,
+    count: i64,
+}
+
+/// How many ISPs there are of each status; for operators.
+pub async fn count_by_status(tx: &PlatformTx) -> Result<Vec<(TenantStatus, i64)>> {
+    tx.require_platform_staff()?;
+    let rows: Vec<Counted> = tx
+        .sql("SELECT status, count(*) AS count FROM platform.tenant GROUP BY status")
+        .all()
+        .await?;
+    let count = |status| rows.iter().find(|c| c.status == status).map_or(0, |c| c.count);
+    Ok(TenantStatus::iter().map(|status| (status, count(status))).collect())
+}
+
+/// How many ISPs' schemas could not be migrated; for operators.
+pub async fn quarantined(tx: &PlatformTx) -> Result<i64> {
+    tx.require_platform_staff()?;
+    let n = tx.sql("SELECT count(*) FROM platform.tenant_quarantine").scalar().await?;
+    Ok(n.unwrap_or(0))
 }
 
 /// A page of the ISPs that the actor may see: platform staff all, a director its own.

@@ -5,5 +5,5 @@ mod fair;
 mod kill;
 mod lease;
 mod once;
-mod probe;
+pub mod probe;
 mod throughput;

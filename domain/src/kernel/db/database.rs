@@ -10,7 +10,7 @@ use trunkline_migration::{self as migration, Installation};
 
 use super::begin;
 use super::platform_tx::PlatformTx;
-use super::pool::{Errand, Held, Pool};
+use super::pool::{Errand, Held, Pool, PoolUse};
 use super::provision_tx::{ProvisionTx, failure};
 use super::tenant::Tenant;
 use super::tenant_tx::TenantTx;
@@ -239,6 +239,19 @@ impl Database {
         let mut listener = PgListener::connect(&self.0.settings.listen_url).await?;
         listener.listen(channel).await?;
         Ok(listener)
+    }
+
+    /// How each pool of this process is used, those of all cells together; for operators.
+    pub async fn pools(&self) -> [(&'static str, PoolUse); 3] {
+        let mut tenants = PoolUse::default();
+        for cell in self.0.cells.read().await.values() {
+            tenants += cell.pool.usage();
+        }
+        [
+            ("tenants", tenants),
+            ("platform", self.0.platform.usage()),
+            ("admin", self.0.admin.usage()),
+        ]
     }
 
     pub async fn close(&self) {

@@ -15,6 +15,7 @@ mod tenant_tx;
 pub use database::{Database, DatabaseSettings, Limits};
 pub use lease::Lease;
 pub use platform_tx::PlatformTx;
+pub use pool::PoolUse;
 pub use provision_tx::ProvisionTx;
 pub use sql::Sql;
 pub use tenant::{Tenant, TenantRecord, TenantStatus};

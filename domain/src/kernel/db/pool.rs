@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection};
 use tokio::sync::oneshot;
+use tracing::Instrument;
 
 /// How long a transaction waits for a connection.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -22,6 +23,26 @@ const FENCE: &str = "ROLLBACK; RESET ROLE; RESET search_path";
 
 /// On whose behalf a connection is wanted: an ISP's number.
 pub(super) type Errand = i32;
+
+/// How many connections of a pool are used, and by how many they are wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PoolUse {
+    /// As many as it may open.
+    pub places: u32,
+    pub busy: u32,
+    pub idle: u32,
+    /// Transactions that wait for one.
+    pub waiting: u32,
+}
+
+impl std::ops::AddAssign for PoolUse {
+    fn add_assign(&mut self, other: Self) {
+        self.places += other.places;
+        self.busy += other.busy;
+        self.idle += other.idle;
+        self.waiting += other.waiting;
+    }
+}
 
 /// Connections as one role, not more than so many. A backend that has served an ISP knows its tables, which costs it
 /// milliseconds to learn and a megabyte to remember: so an ISP is given the same connections over and over, as far as they
@@ -102,6 +123,19 @@ impl Pool {
     /// Connections that are opened from now on are opened so.
     pub fn connect_with(&self, options: PgConnectOptions) {
         *self.0.options.lock().unwrap_or_else(PoisonError::into_inner) = options;
+    }
+
+    /// How it is used right now.
+    pub fn usage(&self) -> PoolUse {
+        let state = self.0.lock();
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let open = self.0.places.saturating_sub(state.vacant.len());
+        PoolUse {
+            places: count(self.0.places),
+            busy: count(open.saturating_sub(state.idle.len())),
+            idle: count(state.idle.len()),
+            waiting: count(state.waiting.iter().filter(|w| !w.give.is_closed()).count()),
+        }
     }
 
     /// A connection outside any transaction. Safe to cancel.
@@ -302,7 +336,7 @@ impl Drop for Held {
             (Some(live), After::Fence, Ok(runtime)) => {
                 let mut unclean = self.shared.hand_out(self.place, Some(live));
                 unclean.after = After::Close;
-                runtime.spawn(unclean.clean());
+                runtime.spawn(unclean.clean().in_current_span());
             }
             (Some(live), _, Ok(runtime)) => {
                 let place = self.shared.hand_out(self.place, None);

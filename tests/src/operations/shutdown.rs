@@ -1,0 +1,95 @@
+//! Told to stop, it says so first, answers what it was asked, finishes what it works on, and ends well.
+
+use std::time::Duration;
+
+use serde_json::json;
+use sqlx::{AssertSqlSafe, Executor};
+
+use super::process::Running;
+use crate::harness::TestApp;
+use crate::jobs::probe::{enqueue, until};
+
+const RENAME: &str = "mutation { brandingUpdate(input: { expectedVersion: 1, displayName: \"Asha at last\" }) {
+    branding { displayName } userErrors { code message } } }";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn told_to_stop_it_finishes_what_it_was_asked_and_ends_well() {
+    let app = TestApp::new().await;
+    app.jobs_may_remain();
+    let mut server = Running::start(&app.db, &[("TRUNKLINE_DRAIN_SECONDS", "1")]).await;
+    let owner = server.sign_in("asha.localhost", "owner@asha.example").await;
+    // A request and a job that are under way: they wait for what somebody else holds.
+    let tenant = &app.db.tenants[0];
+    let mut holder = app.db.admin().await;
+    let hold = format!(
+        "BEGIN; SELECT 1 FROM {0}.branding FOR UPDATE; LOCK TABLE {0}.idempotency IN ACCESS EXCLUSIVE MODE",
+        tenant.role
+    );
+    holder.execute(AssertSqlSafe(hold)).await.unwrap();
+    enqueue(&app.db, tenant, "upkeep.forget_keys", "'{\"date\": \"2026-04-01\"}'", 0, 1).await;
+    let (url, http) = (format!("{}/graphql", server.public), server.http.clone());
+    let under_way = tokio::spawn(async move {
+        let request = http.post(url).header("host", "asha.localhost").bearer_auth(owner);
+        let answer = request.json(&json!({ "query": RENAME })).send().await.unwrap();
+        answer.text().await.unwrap()
+    });
+    let waiting = "SELECT bool_or(query LIKE '%branding%') AND bool_or(query LIKE 'DELETE FROM idempotency%')
+        FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let mut observer = app.db.admin().await;
+    until("both wait", Duration::from_secs(10), async || {
+        let both: Option<bool> = sqlx::query_scalar(waiting).fetch_one(&mut observer).await.unwrap();
+        both == Some(true)
+    })
+    .await;
+    server.process.signal("TERM");
+
+    // Those who balance load hear of it while everything is still answered.
+    until("it is not ready", Duration::from_millis(700), async || {
+        server.ready().await == Some(503)
+    })
+    .await;
+    let (status, body) = server.ask("asha.localhost", None, "{ __typename }", json!({})).await;
+    assert_eq!((status, &body["data"]["__typename"]), (200, &json!("Query")));
+    // Then nobody new is let in, and what is under way goes on. Operators are answered to the last.
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    let late = reqwest_anew().get(format!("{}/healthz", server.public)).send().await;
+    assert!(late.is_err(), "{late:?}");
+    assert_eq!(server.ready().await, Some(503));
+    assert!(server.process.0.try_wait().unwrap().is_none(), "a request is under way");
+    holder.execute("COMMIT").await.unwrap();
+    let answer = under_way.await.unwrap();
+    assert!(answer.contains("Asha at last"), "{answer}");
+    let status = server.ended(Duration::from_secs(10)).await;
+    assert!(status.success(), "{status}\n{}", server.log());
+    let left: i64 = sqlx::query_scalar("SELECT count(*) FROM platform.job WHERE payload->>'date' = '2026-04-01'")
+        .fetch_one(&mut observer)
+        .await
+        .unwrap();
+    assert_eq!(left, 0, "the job was finished");
+}
+
+/// Without connections of before.
+fn reqwest_anew() -> reqwest::Client {
+    super::process::http_client()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn told_twice_it_ends_at_once() {
+    let app = TestApp::new().await;
+    app.jobs_may_remain();
+    let mut server = Running::start(&app.db, &[("TRUNKLINE_DRAIN_SECONDS", "60")]).await;
+    server.process.signal("TERM");
+    until("it is not ready", Duration::from_secs(5), async || {
+        server.ready().await == Some(503)
+    })
+    .await;
+    assert!(server.process.0.try_wait().unwrap().is_none());
+    server.process.signal("TERM");
+    let status = server.ended(Duration::from_secs(2)).await;
+    assert_eq!(status.code(), Some(143), "{}", server.log());
+    // Ctrl-C is somebody who waits: no drain.
+    let mut server = Running::start(&app.db, &[("TRUNKLINE_DRAIN_SECONDS", "60")]).await;
+    server.process.signal("INT");
+    let status = server.ended(Duration::from_secs(5)).await;
+    assert!(status.success(), "{status}\n{}", server.log());
+}
