@@ -40,7 +40,14 @@ pub fn registry() -> jobs::Registry {
         .on("settlement.payment_recorded", |tx, event| {
             Box::pin(runs::settlement::payment_recorded(tx, event))
         })
+        .on("settlement.credit_note_issued", |tx, event| {
+            Box::pin(runs::settlement::credit_note_issued(tx, event))
+        })
+        .on("settlement.settings_updated", |tx, event| {
+            Box::pin(runs::settlement::settings_updated(tx, event))
+        })
         .job(|db, _: identity::PurgeSessions| Box::pin(async move { identity::purge_sessions(&db).await }))
+        .job(|db, job: runs::RefreshServices| Box::pin(async move { runs::renewal::refresh_services(&db, job).await }))
         .job(|db, job: runs::renewal::RenewDue| Box::pin(async move { runs::renewal::run(&db, job.date).await.map(|_| ()) }))
         .unheard::<identity::PasswordResetRequested>()
         .unheard::<identity::events::RoleCreated>()

@@ -36,6 +36,7 @@ pub(crate) const TENANT: &[Script] = scripts![
     2 "tenant/0002_sessions.sql",
     3 "tenant/0003_roles_and_invitations.sql",
     13 "tenant/0013_membership.sql",
+    20 "tenant/0020_credit_notes.sql",
 ];
 
 /// The steps of the shared schemas that this binary needs, as `(scope, version)`.

@@ -1,10 +1,10 @@
 use async_graphql::{Context, ID, Interface, Object};
 use trunkline_domain::kernel::ids::{
-    DirectorId, DomainId, GlobalId, InvoiceId, JobId, NasId, PaymentId, PlanId, RadiusSessionId, ServiceId, StaffId,
-    SubscriberId, TenantId, kind_of,
+    CreditNoteId, DirectorId, DomainId, GlobalId, InvoiceId, JobId, NasId, PaymentId, PlanId, RadiusSessionId, ServiceId,
+    StaffId, SubscriberId, TenantId, kind_of,
 };
 
-use super::billing::{self, Invoice};
+use super::billing::{self, CreditNote, Invoice};
 use super::ctx::{CtxExt, RequestCtx};
 use super::error::ApiResult;
 use super::identity::{self, Staff};
@@ -30,6 +30,7 @@ pub enum Node {
     Subscriber(Subscriber),
     Nas(Nas),
     Invoice(Invoice),
+    CreditNote(CreditNote),
     Service(Service),
     RadiusSession(RadiusSession),
     Payment(Payment),
@@ -61,6 +62,7 @@ async fn find(rq: &RequestCtx, id: &ID) -> ApiResult<Option<Node>> {
         Some(SubscriberId::KIND) => Ok(subscribers::find(rq, id).await?.map(Node::Subscriber)),
         Some(NasId::KIND) => Ok(network::find(rq, id).await?.map(Node::Nas)),
         Some(InvoiceId::KIND) => Ok(billing::find(rq, id).await?.map(Node::Invoice)),
+        Some(CreditNoteId::KIND) => Ok(billing::find_credit_note(rq, id).await?.map(Node::CreditNote)),
         Some(ServiceId::KIND) => Ok(services::find(rq, id).await?.map(Node::Service)),
         Some(RadiusSessionId::KIND) => Ok(radius::find_session(rq, id).await?.map(Node::RadiusSession)),
         Some(JobId::KIND) => Ok(jobs::find(rq, id).await?.map(Node::Job)),

@@ -1,29 +1,41 @@
 //! What invoices charge of a service's time.
 
 use chrono::{DateTime, NaiveDate, Utc};
+use rust_decimal::Decimal;
 use sea_orm::FromQueryResult;
+use uuid::Uuid;
 
 use super::lines::PLAN_CHARGE;
 use crate::kernel::calendar::Period;
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
-use crate::kernel::ids::{InvoiceId, ServiceId};
+use crate::kernel::ids::{InvoiceId, InvoiceLineId, ServiceId};
+use crate::kernel::money::Money;
 
 /// Time of a service that an invoice charges, half-open.
 #[derive(Clone, Debug, PartialEq, FromQueryResult)]
 pub struct Covered {
     pub starts_at: DateTime<Utc>,
     pub ends_at: DateTime<Utc>,
-    /// Nothing is due on the invoice.
+    /// Nothing is due for it: neither on the invoice nor on one over a plan change's difference.
     pub paid: bool,
+    /// Nothing is due because credit notes took all of it back.
+    pub credited: bool,
     pub due_on: NaiveDate,
 }
 
 /// All that is charged of the service's time, in its order.
 pub async fn covered(tx: &TenantTx, service: ServiceId) -> Result<Vec<Covered>> {
     tx.sql(
-        "SELECT lower(c.period) AS starts_at, upper(c.period) AS ends_at, i.amount_due = 0 AS paid, i.due_on
+        "SELECT lower(c.period) AS starts_at, upper(c.period) AS ends_at, i.amount_due = 0 AND other.due_on IS NULL AS paid,
+             i.status = 'CREDITED' AS credited,
+             CASE WHEN i.amount_due = 0 THEN COALESCE(other.due_on, i.due_on) ELSE LEAST(i.due_on, other.due_on) END AS due_on
          FROM coverage c JOIN invoice_line l ON l.id = c.invoice_line_id JOIN invoice i ON i.id = l.invoice_id
+         LEFT JOIN LATERAL (
+             SELECT min(x.due_on) AS due_on FROM coverage o JOIN invoice_line m ON m.id = o.invoice_line_id
+             JOIN invoice x ON x.id = m.invoice_id
+             WHERE o.service_id = c.service_id AND o.charge <> c.charge AND o.period && c.period AND x.amount_due > 0
+         ) other ON true
          WHERE c.service_id = $1 AND c.charge = $2 ORDER BY lower(c.period)",
     )
     .bind(service)
@@ -32,12 +44,12 @@ pub async fn covered(tx: &TenantTx, service: ServiceId) -> Result<Vec<Covered>> 
     .await
 }
 
-/// Lets what was charged for one period of a service cover another: it began when it was paid for. The invoice's line stays
-/// as it was written.
-pub async fn move_coverage(tx: &TenantTx, service: ServiceId, from: Period, to: Period) -> Result<()> {
+/// Lets what was charged for one period of a service cover another, of so many days: it began when it was paid for. The
+/// invoice's line stays as it was written.
+pub async fn move_coverage(tx: &TenantTx, service: ServiceId, from: Period, to: Period, days: Option<i32>) -> Result<()> {
     let moved = tx
         .sql(
-            "UPDATE coverage SET period = tstzrange($5, $6, '[)')
+            "UPDATE coverage SET period = tstzrange($5, $6, '[)'), days = COALESCE($7, days)
              WHERE service_id = $1 AND charge = $2 AND period = tstzrange($3, $4, '[)')",
         )
         .bind(service)
@@ -46,6 +58,7 @@ pub async fn move_coverage(tx: &TenantTx, service: ServiceId, from: Period, to: 
         .bind(from.end())
         .bind(to.start())
         .bind(to.end())
+        .bind(days)
         .run()
         .await?;
     if moved == 1 {
@@ -54,6 +67,112 @@ pub async fn move_coverage(tx: &TenantTx, service: ServiceId, from: Period, to: 
     Err(Error::internal(format!(
         "{service} is not covered for the period that is to be moved"
     )))
+}
+
+/// A piece of covered time that one line charges.
+#[derive(Clone, Debug, PartialEq, FromQueryResult)]
+pub(super) struct Fragment {
+    pub id: Uuid,
+    pub charge: String,
+    pub invoice_line_id: InvoiceLineId,
+    pub invoice_id: InvoiceId,
+    pub starts_at: DateTime<Utc>,
+    pub ends_at: DateTime<Utc>,
+    /// The days that the line's price is spread over, where they are not those that it charges.
+    pub days: Option<i32>,
+    /// What a full period costs on these days, where it is not the line's price.
+    pub price: Option<Decimal>,
+}
+
+impl Fragment {
+    pub fn is_plan_charge(&self) -> bool {
+        self.charge == PLAN_CHARGE
+    }
+}
+
+/// The pieces that cover the service's time from `from` until `until`, in its order; those that reach beyond are cut in two.
+pub(super) async fn cut_out(
+    tx: &TenantTx,
+    service: ServiceId,
+    from: DateTime<Utc>,
+    until: Option<DateTime<Utc>>,
+) -> Result<Vec<Fragment>> {
+    cut(tx, service, from).await?;
+    if let Some(until) = until {
+        cut(tx, service, until).await?;
+    }
+    tx.sql(
+        "SELECT c.id, c.charge, c.invoice_line_id, l.invoice_id, lower(c.period) AS starts_at, upper(c.period) AS ends_at,
+             c.days, c.price
+         FROM coverage c JOIN invoice_line l ON l.id = c.invoice_line_id
+         WHERE c.service_id = $1 AND c.period && tstzrange($2, $3, '[)') ORDER BY lower(c.period), l.invoice_id, c.charge",
+    )
+    .bind(service)
+    .bind(from)
+    .bind(until)
+    .all()
+    .await
+}
+
+/// Cuts what covers the instant in two.
+async fn cut(tx: &TenantTx, service: ServiceId, at: DateTime<Utc>) -> Result<()> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        id: Uuid,
+        ends_at: DateTime<Utc>,
+    }
+    let rows: Vec<Row> = tx
+        .sql(
+            "SELECT id, upper(period) AS ends_at FROM coverage WHERE service_id = $1 AND lower(period) < $2 AND upper(period) > $2",
+        )
+        .bind(service)
+        .bind(at)
+        .all()
+        .await?;
+    for row in rows {
+        tx.sql("UPDATE coverage SET period = tstzrange(lower(period), $2, '[)') WHERE id = $1")
+            .bind(row.id)
+            .bind(at)
+            .run()
+            .await?;
+        tx.sql(
+            "INSERT INTO coverage (id, service_id, charge, period, invoice_line_id, days, price)
+             SELECT $2, service_id, charge, tstzrange($3, $4, '[)'), invoice_line_id, days, price FROM coverage WHERE id = $1",
+        )
+        .bind(row.id)
+        .bind(Uuid::now_v7())
+        .bind(at)
+        .bind(row.ends_at)
+        .run()
+        .await?;
+    }
+    Ok(())
+}
+
+/// The time of these pieces is not charged any more.
+pub(super) async fn uncover(tx: &TenantTx, pieces: &[Uuid]) -> Result<()> {
+    let gone = tx.sql("DELETE FROM coverage WHERE id = ANY($1)").bind(pieces.to_vec());
+    gone.run().await.map(|_| ())
+}
+
+/// Those of the lines that charge no time any more.
+pub(super) async fn lines_without(tx: &TenantTx, lines: &[InvoiceLineId]) -> Result<Vec<InvoiceLineId>> {
+    tx.sql(
+        "SELECT l.id FROM unnest($1::uuid[]) AS l(id) WHERE NOT EXISTS (SELECT FROM coverage c WHERE c.invoice_line_id = l.id)",
+    )
+    .bind(InvoiceLineId::array(lines))
+    .scalars()
+    .await
+}
+
+/// The days of a piece stand at another price from now on.
+pub(super) async fn reprice(tx: &TenantTx, piece: Uuid, price: Money) -> Result<()> {
+    tx.sql("UPDATE coverage SET price = $2 WHERE id = $1")
+        .bind(piece)
+        .bind(price.amount())
+        .run()
+        .await?;
+    Ok(())
 }
 
 /// Services that are on although something of theirs was due by that day: at most `limit`, those after `after` in the order

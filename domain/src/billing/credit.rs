@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
-use super::payment::{Settled, announce_reopened};
+use super::payment::{Settled, announce_reopened, status};
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::ids::{InvoiceId, SubscriberId};
@@ -117,17 +117,17 @@ fn entry(tx: &TenantTx, payer: SubscriberId, application: Uuid, part: Decimal) -
 }
 
 async fn lower_credited(tx: &TenantTx, undone: &[(&Application, Decimal)]) -> Result<Vec<Settled>> {
-    tx.sql(
+    tx.sql(concat!(
         "WITH part AS (
-             SELECT id, sum(amount) AS amount FROM unnest($1::uuid[], $2::numeric[]) AS a(id, amount) GROUP BY id
-         ), old AS MATERIALIZED (
-             SELECT i.id, i.status FROM invoice i WHERE i.id = ANY($1) ORDER BY i.id FOR NO KEY UPDATE
-         )
-         UPDATE invoice i SET amount_credited = i.amount_credited - part.amount,
-             status = CASE WHEN i.amount_paid + i.amount_credited - part.amount > 0 THEN 'PARTIALLY_PAID' ELSE 'ISSUED' END
-         FROM part JOIN old ON old.id = part.id WHERE i.id = part.id
-         RETURNING i.id, i.subscriber_id, old.status = 'PAID' AS changed",
-    )
+                 SELECT id, sum(amount) AS amount FROM unnest($1::uuid[], $2::numeric[]) AS a(id, amount) GROUP BY id
+             ), old AS MATERIALIZED (
+                 SELECT i.id, i.status FROM invoice i WHERE i.id = ANY($1) ORDER BY i.id FOR NO KEY UPDATE
+             )
+             UPDATE invoice i SET amount_credited = i.amount_credited - part.amount, status = ",
+        status!("i.amount_paid", "i.amount_credited - part.amount", "i.credit_noted"),
+        " FROM part JOIN old ON old.id = part.id WHERE i.id = part.id
+             RETURNING i.id, i.subscriber_id, old.status IN ('PAID', 'CREDITED') AS changed"
+    ))
     .bind(undone.iter().map(|(a, _)| a.invoice_id.0).collect::<Vec<_>>())
     .bind(undone.iter().map(|(_, part)| *part).collect::<Vec<_>>())
     .all()

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::event::Event;
-use crate::kernel::ids::{InvoiceId, SubscriberId};
+use crate::kernel::ids::{CreditNoteId, InvoiceId, SubscriberId};
 
 /// An invoice has its number and is owed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,4 +39,29 @@ pub struct InvoiceReopened {
 
 impl Event for InvoiceReopened {
     const KIND: &'static str = "InvoiceReopened";
+}
+
+/// A credit note has its number; it has lowered what its invoice owed, or become credit in hand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreditNoteIssued {
+    pub credit_note_id: CreditNoteId,
+    pub invoice_id: InvoiceId,
+    /// Who pays the invoice.
+    pub subscriber_id: SubscriberId,
+}
+
+impl Event for CreditNoteIssued {
+    const KIND: &'static str = "CreditNoteIssued";
+}
+
+/// This ISP bills in another way from now on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BillingSettingsUpdated {
+    pub version: i32,
+    /// Until when services stay on has changed with it.
+    pub grace_days_changed: bool,
+}
+
+impl Event for BillingSettingsUpdated {
+    const KIND: &'static str = "BillingSettingsUpdated";
 }

@@ -4,13 +4,15 @@
 //! - A number comes from a series locked last in the transaction: numbers have no gaps, whatever is refused or rolled back.
 //! - `coverage` holds which charge of which service covers which time; its exclusion constraint makes double billing
 //!   impossible.
-//! - What an invoice does to money is one ledger entry in the same transaction; its total is what it debits the payer.
+//! - Credit notes never exceed what is left of their invoice, per line and tax; a CHECK keeps their sum below its total.
+//! - What an invoice or a credit note does to money is one ledger entry in the same transaction; its total is what it debits the payer.
 //!
 //! Owns `billing_settings`, `tax_rule_set`, `tax_registration`, `number_series`, `invoice`, `invoice_line`, `invoice_tax`,
-//! `coverage` and `credit_application`.
+//! `coverage`, `credit_application`, `credit_note`, `credit_note_line` and `credit_note_tax`.
 
 mod coverage;
 mod credit;
+pub mod credit_notes;
 pub mod entity;
 pub mod events;
 mod issue;
@@ -22,6 +24,7 @@ mod queries;
 mod registrations;
 pub mod rules;
 mod setup;
+mod update_settings;
 
 pub use coverage::{Covered, covered, first_invoice_of, move_coverage, owing_services};
 pub use credit::undo_credit;
@@ -33,3 +36,4 @@ pub use payment::{apply_payment, open_invoices, unapply_payment};
 pub use queries::{InvoiceFilter, InvoiceKey, by_ids, count, find, get, has_arrears, lines_of, list, taxes_of};
 pub use registrations::{AddTaxRegistration, tax_registration_add, tax_registrations};
 pub use setup::{adopt, settings, settings_view, tax_rules};
+pub use update_settings::{UpdateSettings, settings_update};

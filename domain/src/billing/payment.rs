@@ -11,6 +11,31 @@ use crate::kernel::error::{Error, Result};
 use crate::kernel::ids::{InvoiceId, SubscriberId};
 use crate::kernel::money::Money;
 
+/// The status of invoice `i` with these sums of what was paid and credited and of its credit notes.
+macro_rules! status {
+    ($paid:literal, $credited:literal, $noted:literal) => {
+        concat!(
+            "CASE WHEN i.total > ",
+            $paid,
+            " + ",
+            $credited,
+            " AND ",
+            $paid,
+            " + ",
+            $credited,
+            " > 0 THEN 'PARTIALLY_PAID'
+             WHEN i.total > ",
+            $paid,
+            " + ",
+            $credited,
+            " THEN 'ISSUED' WHEN i.total > 0 AND i.total = ",
+            $noted,
+            " THEN 'CREDITED' ELSE 'PAID' END"
+        )
+    };
+}
+pub(super) use status;
+
 /// An invoice that was changed, and whether that settled or reopened it.
 #[derive(Clone, Debug, FromQueryResult)]
 pub(super) struct Settled {
@@ -52,13 +77,13 @@ pub async fn open_invoices(tx: &TenantTx, payer: SubscriberId) -> Result<Vec<Ope
 pub async fn apply_payment(tx: &TenantTx, parts: &[(InvoiceId, Money)]) -> Result<()> {
     let (ids, amounts) = columns(parts);
     let settled: Vec<Settled> = tx
-        .sql(
-            "UPDATE invoice i SET amount_paid = i.amount_paid + a.amount,
-                 status = CASE WHEN i.total = i.amount_paid + a.amount + i.amount_credited THEN 'PAID' ELSE 'PARTIALLY_PAID' END
-             FROM unnest($1::uuid[], $2::numeric[]) AS a(id, amount)
-             WHERE i.id = a.id AND i.status IN ('ISSUED', 'PARTIALLY_PAID')
-             RETURNING i.id, i.subscriber_id, i.status = 'PAID' AS changed",
-        )
+        .sql(concat!(
+            "UPDATE invoice i SET amount_paid = i.amount_paid + a.amount, status = ",
+            status!("i.amount_paid + a.amount", "i.amount_credited", "i.credit_noted"),
+            " FROM unnest($1::uuid[], $2::numeric[]) AS a(id, amount)
+                 WHERE i.id = a.id AND i.status IN ('ISSUED', 'PARTIALLY_PAID')
+                 RETURNING i.id, i.subscriber_id, i.amount_due = 0 AS changed"
+        ))
         .bind(ids)
         .bind(amounts)
         .all()
@@ -78,16 +103,16 @@ pub async fn apply_payment(tx: &TenantTx, parts: &[(InvoiceId, Money)]) -> Resul
 pub async fn unapply_payment(tx: &TenantTx, parts: &[(InvoiceId, Money)]) -> Result<()> {
     let (ids, amounts) = columns(parts);
     let lowered: Vec<Settled> = tx
-        .sql(
+        .sql(concat!(
             "WITH old AS MATERIALIZED (
-                 SELECT i.id, i.status FROM invoice i WHERE i.id = ANY($1) ORDER BY i.id FOR NO KEY UPDATE
-             )
-             UPDATE invoice i SET amount_paid = i.amount_paid - a.amount,
-                 status = CASE WHEN i.amount_paid - a.amount + i.amount_credited > 0 THEN 'PARTIALLY_PAID' ELSE 'ISSUED' END
-             FROM unnest($1::uuid[], $2::numeric[]) AS a(id, amount) JOIN old ON old.id = a.id
-             WHERE i.id = a.id AND old.status IN ('PARTIALLY_PAID', 'PAID')
-             RETURNING i.id, i.subscriber_id, old.status = 'PAID' AS changed",
-        )
+                     SELECT i.id, i.status FROM invoice i WHERE i.id = ANY($1) ORDER BY i.id FOR NO KEY UPDATE
+                 )
+                 UPDATE invoice i SET amount_paid = i.amount_paid - a.amount, status = ",
+            status!("i.amount_paid - a.amount", "i.amount_credited", "i.credit_noted"),
+            " FROM unnest($1::uuid[], $2::numeric[]) AS a(id, amount) JOIN old ON old.id = a.id
+                 WHERE i.id = a.id AND old.status IN ('PARTIALLY_PAID', 'PAID', 'CREDITED')
+                 RETURNING i.id, i.subscriber_id, old.status IN ('PAID', 'CREDITED') AS changed"
+        ))
         .bind(ids)
         .bind(amounts)
         .all()

@@ -170,7 +170,7 @@ impl InvoiceFilter {
 }
 
 /// Whose invoices only the actor may read: a subscriber its own; staff with the permission everyone's.
-fn whose(tx: &TenantTx) -> Result<Option<SubscriberId>> {
+pub(super) fn whose(tx: &TenantTx) -> Result<Option<SubscriberId>> {
     let own = own(tx);
     if own.is_none() {
         tx.require(Permission::InvoiceRead)?;
@@ -178,7 +178,7 @@ fn whose(tx: &TenantTx) -> Result<Option<SubscriberId>> {
     Ok(own)
 }
 
-fn own(tx: &TenantTx) -> Option<SubscriberId> {
+pub(super) fn own(tx: &TenantTx) -> Option<SubscriberId> {
     match tx.actor() {
         Actor::Subscriber { id, .. } => Some(*id),
         _ => None,

@@ -3,13 +3,12 @@
 use serde::Serialize;
 
 use super::entity::TaxRegistration;
-use super::rules::{BillingPack, Place, Registration, TaxIdError, TaxRuleSet};
+use super::rules::{Place, Registration, TaxIdError, TaxRuleSet};
 use super::setup;
 use crate::kernel::Permission;
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, ErrorCode, Result};
 use crate::kernel::ids::TaxRegistrationId;
-use crate::tenants::template::Template;
 
 #[derive(Clone, Debug, Serialize)]
 pub struct AddTaxRegistration {
@@ -101,8 +100,7 @@ fn check(tx: &TenantTx, cmd: &AddTaxRegistration, rules: &TaxRuleSet) -> Result<
 
 /// Each registration numbers its own documents, so with two of them the patterns must tell them apart.
 async fn check_numbers(tx: &TenantTx, known: &[TaxRegistration], added: &str) -> Result<()> {
-    let template = Template::load(tx.tenant().template()).map_err(Error::internal)?;
-    let rule = BillingPack::from_template(&template).map_err(Error::internal)?.number_rule;
+    let rule = setup::number_rule(tx)?;
     let codes: Vec<&str> = known.iter().map(|r| r.short_code.as_str()).chain([added]).collect();
     let settings = setup::settings(tx).await?.settings;
     settings
@@ -135,6 +133,8 @@ mod tests {
     use chrono::DateTime;
 
     use super::*;
+    use crate::billing::rules::BillingPack;
+    use crate::tenants::template::Template;
 
     fn registration(region: Option<&str>) -> TaxRegistration {
         TaxRegistration {

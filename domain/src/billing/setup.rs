@@ -5,8 +5,8 @@ use sea_orm::FromQueryResult;
 
 use super::entity::Settings;
 use super::rules::{
-    ActivationPolicy, AnchorKind, BillingPack, BillingSettings, PlanChangeDocument, PrepaidRenewal, SuspensionCredit, TaxLevel,
-    TaxRuleSet, TerminationCredit,
+    ActivationPolicy, AnchorKind, BillingPack, BillingSettings, NumberRule, PlanChangeDocument, PrepaidRenewal, SuspensionCredit,
+    TaxLevel, TaxRuleSet, TerminationCredit,
 };
 use crate::kernel::Permission;
 use crate::kernel::db::TenantTx;
@@ -88,6 +88,12 @@ pub async fn settings(tx: &TenantTx) -> Result<Settings> {
 pub async fn settings_view(tx: &TenantTx) -> Result<Settings> {
     tx.require(Permission::SettingsRead)?;
     settings(tx).await
+}
+
+/// What this ISP's country demands of document numbers, as its template says.
+pub(super) fn number_rule(tx: &TenantTx) -> Result<NumberRule> {
+    let template = Template::load(tx.tenant().template()).map_err(Error::internal)?;
+    Ok(BillingPack::from_template(&template).map_err(Error::internal)?.number_rule)
 }
 
 /// The tax rules in force: the newest adopted.

@@ -91,7 +91,9 @@ ids! {
     SubscriberId = "subscriber";
     ServiceId = "service";
     InvoiceId = "invoice";
+    /// A line of an invoice or of a credit note.
     InvoiceLineId = "line";
+    CreditNoteId = "creditnote";
     TaxRegistrationId = "taxreg";
     LedgerAccountId = "ledgeraccount";
     LedgerEntryId = "ledgerentry";

@@ -105,6 +105,7 @@ impl Held {
                 Ok(Charged {
                     period: Period::new(c.starts_at, c.ends_at)?,
                     paid: c.paid,
+                    credited: c.credited,
                     due_on: c.due_on,
                 })
             })

@@ -18,4 +18,5 @@ pub use activation::{ActivateService, ServiceOrder, service_activate, service_cr
 pub use charge::RefreshService;
 pub use directors::{CreateDirector, director_create};
 pub use provisioning::tenant_create;
+pub use renewal::RefreshServices;
 pub use reseal::reseal;

@@ -29,6 +29,21 @@ impl Job for RenewDue {
     }
 }
 
+/// Looks at every service that is not over again: until when they are on has changed for all of them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RefreshServices {
+    /// Of the settings that changed it.
+    pub version: i32,
+}
+
+impl Job for RefreshServices {
+    const KIND: &'static str = "service.refreshAll";
+
+    fn dedup_key(&self) -> Option<String> {
+        Some(self.version.to_string())
+    }
+}
+
 /// What a run did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
@@ -123,4 +138,28 @@ impl Held {
 pub async fn refresh_service(db: &TenantDb, job: RefreshService) -> Result<()> {
     db.write(async move |tx| refresh(tx, job.service_id, BeginAgain::IfCovered).await)
         .await
+}
+
+/// Carries out [`RefreshServices`].
+pub async fn refresh_services(db: &TenantDb, _job: RefreshServices) -> Result<()> {
+    let mut after = None;
+    loop {
+        let some = db.read(async move |tx| services::begun(tx, after, BATCH).await).await?;
+        for id in some.iter().copied() {
+            db.write(async move |tx| look_again(tx, id).await).await?;
+        }
+        after = some.last().copied();
+        if after.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+async fn look_again(tx: &TenantTx, id: ServiceId) -> Result<()> {
+    let Some(mut held) = Held::lock(tx, id).await? else {
+        return Ok(());
+    };
+    held.settle(tx, false).await?;
+    held.keep(tx, None).await?;
+    Ok(())
 }

@@ -3,7 +3,7 @@ use chrono::{DateTime, Utc};
 use super::held::Held;
 use super::standing::{Facts, Standing, moved_to};
 use crate::billing;
-use crate::kernel::calendar::Period;
+use crate::kernel::calendar::{IntervalUnit, Period};
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::ids::ServiceId;
@@ -61,7 +61,7 @@ impl Held {
 
     /// What was to begin with its payment begins, if that is there: where it was charged, or today if that is later.
     async fn begin_if_paid(&mut self, tx: &TenantTx, facts: &Facts) -> Result<bool> {
-        let Some(first) = facts.charged.last().filter(|c| c.paid) else {
+        let Some(first) = facts.charged.last().filter(|c| c.paid && !c.credited) else {
             return Ok(false);
         };
         self.service.awaits_payment = false;
@@ -71,10 +71,16 @@ impl Held {
         let from = |start| self.schedule_from(tx, start).unwrap_or(schedule);
         let to = moved_to(first.period, tx.now(), self.plan.period_unit, anchor, from, zone).map_err(Error::internal)?;
         if to != first.period {
-            billing::move_coverage(tx, self.service.id, first.period, to).await?;
+            billing::move_coverage(tx, self.service.id, first.period, to, self.days_of(tx, to)).await?;
             self.use_from(tx, to);
         }
         Ok(true)
+    }
+
+    /// The days of a period that something is spread over; None for hours.
+    fn days_of(&self, tx: &TenantTx, period: Period) -> Option<i32> {
+        let days = self.zone(tx).days_in(period);
+        (self.plan.period_unit != IntervalUnit::Hour).then(|| i32::try_from(days).unwrap_or(i32::MAX))
     }
 
     fn use_from(&mut self, tx: &TenantTx, period: Period) {

@@ -3,8 +3,9 @@
 
 use std::collections::BTreeSet;
 
+use super::renewal::RefreshServices;
 use super::settle::{BeginAgain, refresh};
-use crate::billing::events::{InvoicePaid, InvoiceReopened};
+use crate::billing::events::{BillingSettingsUpdated, CreditNoteIssued, InvoicePaid, InvoiceReopened};
 use crate::billing::lines_of;
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::Result;
@@ -28,6 +29,23 @@ pub async fn payment_recorded(tx: &TenantTx, event: PaymentRecorded) -> Result<(
         refresh(tx, service, BeginAgain::IfCovered).await?;
     }
     Ok(())
+}
+
+/// A credit note may have left credit in hand, as a payment.
+pub async fn credit_note_issued(tx: &TenantTx, event: CreditNoteIssued) -> Result<()> {
+    for service in services::expired_of(tx, event.subscriber_id).await? {
+        refresh(tx, service, BeginAgain::IfCovered).await?;
+    }
+    Ok(())
+}
+
+/// Other days of grace count for what is unpaid now.
+pub async fn settings_updated(tx: &TenantTx, event: BillingSettingsUpdated) -> Result<()> {
+    if !event.grace_days_changed {
+        return Ok(());
+    }
+    let refresh = RefreshServices { version: event.version };
+    tx.enqueue(&refresh, tx.now()).await
 }
 
 async fn refresh_services_of(tx: &TenantTx, invoice: InvoiceId) -> Result<()> {

@@ -14,6 +14,8 @@ pub struct Charged {
     pub period: Period,
     /// Nothing is due on the invoice.
     pub paid: bool,
+    /// … because credit notes took all of it back.
+    pub credited: bool,
     pub due_on: NaiveDate,
 }
 

@@ -21,6 +21,7 @@ fn charged(from: &str, until: &str, paid: bool, due_on: &str) -> Charged {
     Charged {
         period: Period::of_days(zone(), day(from), day(until)).unwrap(),
         paid,
+        credited: false,
         due_on: day(due_on),
     }
 }
@@ -110,6 +111,7 @@ fn a_pass_of_one_hour_ends_with_its_hour() {
                 vec![Charged {
                     period: Period::new(start, end).unwrap(),
                     paid,
+                    credited: false,
                     due_on: day("2026-04-01"),
                 }],
             )
@@ -285,7 +287,7 @@ proptest! {
         let schedule = schedule(at("2026-01-31"), BillingAnchor::Anniversary);
         let charged: Vec<Charged> = paid.iter().enumerate().map(|(i, paid)| {
             let period = schedule.period(i as u32).unwrap().period;
-            Charged { period, paid: *paid, due_on: zone().local_date(period.start()) }
+            Charged { period, paid: *paid, credited: false, due_on: zone().local_date(period.start()) }
         }).collect();
         let mode = if prepaid { PaymentMode::Prepaid } else { PaymentMode::Postpaid };
         let before = facts(mode, grace, charged);

@@ -151,6 +151,18 @@ pub async fn due(
     .await
 }
 
+/// Services that have begun and are not over: at most `limit`, those after `after` in the order of their ids.
+pub async fn begun(tx: &TenantTx, after: Option<ServiceId>, limit: i64) -> Result<Vec<ServiceId>> {
+    tx.sql(
+        "SELECT id FROM service WHERE status IN ('ACTIVE', 'GRACE', 'SUSPENDED') AND ($1::uuid IS NULL OR id > $1)
+         ORDER BY id LIMIT $2",
+    )
+    .bind(after)
+    .bind(limit)
+    .scalars()
+    .await
+}
+
 /// Services that this subscriber pays for and that are off because their paid time is over.
 pub async fn expired_of(tx: &TenantTx, payer: SubscriberId) -> Result<Vec<ServiceId>> {
     tx.sql(

@@ -6,13 +6,14 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rust_decimal::Decimal;
 use serde_json::json;
-use trunkline_domain::billing::{self, InvoiceFilter};
+use trunkline_domain::billing::credit_notes::{self, CreditNote, IssueCreditNote};
+use trunkline_domain::billing::{self, Invoice, InvoiceFilter};
 use trunkline_domain::kernel::db::TenantTx;
 use trunkline_domain::kernel::ids::{InvoiceId, SubscriberId};
 use trunkline_domain::kernel::money::Money;
 use trunkline_domain::kernel::page::PageRequest;
 use trunkline_domain::ledger::{self, Account, AccountKind, Entry, Transfer};
-use trunkline_domain::{Result, subscribers};
+use trunkline_domain::{Error, Result, subscribers};
 use uuid::Uuid;
 
 use super::isp::{GSTIN_KA, Isp};
@@ -68,6 +69,21 @@ async fn undo(tx: &TenantTx, payer: SubscriberId, wanted: Money) -> Result<()> {
     billing::undo_credit(tx, payer, wanted.at_most(consumed).unwrap()).await
 }
 
+/// Credits a part of some invoice, or all that is left of it; a refusal is all right.
+async fn credit(tx: &TenantTx, invoice: InvoiceId, amount: Option<Decimal>) -> Result<()> {
+    let cmd = IssueCreditNote {
+        invoice_id: invoice,
+        amount,
+        lines: None,
+        reason: "x".into(),
+        idempotency_key: Uuid::now_v7(),
+    };
+    match credit_notes::issue_by_hand(tx, cmd).await {
+        Ok(_) | Err(Error::User(_)) => Ok(()),
+        Err(other) => Err(other),
+    }
+}
+
 async fn check(tx: &TenantTx, payers: &[SubscriberId]) -> Result<()> {
     let currency = tx.tenant().currency();
     let money = |amount: Decimal| Money::new(amount, currency).unwrap();
@@ -90,18 +106,32 @@ async fn check(tx: &TenantTx, payers: &[SubscriberId]) -> Result<()> {
         .sql("SELECT coalesce(sum(amount), 0) FROM credit_application WHERE undone_at IS NULL")
         .scalar()
         .await?;
-    assert_eq!(Some(credited), applied);
+    let ids: Vec<InvoiceId> = all.iter().map(|i| i.id).collect();
+    let notes = credit_notes::of_invoices(tx, &ids).await?;
+    let by_notes: Decimal = notes.iter().map(|n| n.applied).sum();
+    assert_eq!(Some(credited - by_notes), applied);
 
     let books = ledger::trial_balance(tx).await?;
     assert_eq!(books.iter().map(|a| a.debit - a.credit).sum::<Decimal>(), Decimal::ZERO);
     assert_eq!(ledger::discrepancies(tx).await?, []);
     let net = |kind: AccountKind| -> Decimal { books.iter().filter(|a| a.kind == kind).map(|a| a.credit - a.debit).sum() };
-    assert_eq!(net(AccountKind::Revenue), all.iter().map(|i| i.subtotal).sum());
-    assert_eq!(net(AccountKind::Rounding), all.iter().map(|i| i.rounding).sum());
-    let ids: Vec<InvoiceId> = all.iter().map(|i| i.id).collect();
+    let charged = |of: fn(&Invoice) -> Decimal| all.iter().map(of).sum::<Decimal>();
+    let taken_back = |of: fn(&CreditNote) -> Decimal| notes.iter().map(of).sum::<Decimal>();
+    assert_eq!(
+        net(AccountKind::Revenue),
+        charged(|i| i.subtotal) - taken_back(|n| n.subtotal)
+    );
+    assert_eq!(
+        net(AccountKind::Rounding),
+        charged(|i| i.rounding) - taken_back(|n| n.rounding)
+    );
     let mut by_name: BTreeMap<String, Decimal> = BTreeMap::new();
     for tax in billing::taxes_of(tx, &ids).await? {
         *by_name.entry(tax.name).or_default() += tax.amount;
+    }
+    let note_ids: Vec<_> = notes.iter().map(|n| n.id).collect();
+    for tax in credit_notes::taxes_of(tx, &note_ids).await? {
+        *by_name.entry(tax.tax.name).or_default() -= tax.tax.amount;
     }
     let payable = books.iter().filter(|a| a.kind == AccountKind::TaxPayable);
     let payable: BTreeMap<String, Decimal> = payable.map(|a| (a.detail.clone(), a.credit - a.debit)).collect();
@@ -111,7 +141,10 @@ async fn check(tx: &TenantTx, payers: &[SubscriberId]) -> Result<()> {
         let sum: Decimal = lines.iter().filter(|l| l.invoice_id == invoice.id).map(|l| l.amount).sum();
         assert_eq!(sum, invoice.subtotal);
         let settled = invoice.amount_due.is_zero();
+        let noted: Decimal = notes.iter().filter(|n| n.invoice_id == invoice.id).map(|n| n.total).sum();
+        assert!(noted <= invoice.total);
         let expected = match (settled, (invoice.amount_paid + invoice.amount_credited).is_zero()) {
+            (true, _) if noted == invoice.total && !noted.is_zero() => "CREDITED",
             (true, _) => "PAID",
             (false, true) => "ISSUED",
             (false, false) => "PARTIALLY_PAID",
@@ -135,10 +168,11 @@ async fn the_books_agree_with_the_invoices() {
     let mut random = StdRng::seed_from_u64(seed);
     let mut paid: Vec<(SubscriberId, (InvoiceId, Money))> = Vec::new();
     let mut issued = 0;
-    for _ in 0..120 {
+    let mut invoices: Vec<InvoiceId> = Vec::new();
+    for _ in 0..160 {
         let payer = payers[random.random_range(0..payers.len())];
         let amount = Money::from_minor_units(random.random_range(1..300_000), isp.tenant.currency()).unwrap();
-        match random.random_range(0..10) {
+        match random.random_range(0..13) {
             0..=3 if issued < 100 => {
                 issued += 1;
                 let lines: Vec<_> = (0..random.random_range(1..4))
@@ -147,7 +181,16 @@ async fn the_books_agree_with_the_invoices() {
                         "quantity": Decimal::new(random.random_range(1..50_000), 4).to_string() })
                     })
                     .collect();
-                isp.issued(payer, json!(lines)).await;
+                let issued = isp.issued(payer, json!(lines)).await;
+                invoices.push(issued["id"].as_str().unwrap().parse().unwrap());
+            }
+            10.. if !invoices.is_empty() => {
+                let invoice = invoices[random.random_range(0..invoices.len())];
+                let amount = random.random::<bool>().then(|| amount.amount());
+                isp.tx()
+                    .write(async move |tx| credit(tx, invoice, amount).await)
+                    .await
+                    .unwrap();
             }
             4 | 5 => isp.tx().write(async move |tx| top_up(tx, payer, amount).await).await.unwrap(),
             6 | 7 => {

@@ -1,9 +1,11 @@
 //! Billing through the API: what invoices come to, their numbers, what they cover, and that the books agree with them.
 
 mod agreement;
+mod credit_notes;
 mod golden;
 mod invoices;
 mod isp;
 mod numbers;
 mod periods;
 mod registrations;
+mod settings;

@@ -44,12 +44,8 @@ async fn a_second_registration_needs_numbers_that_name_it() {
     isp.register(GSTIN_KA).await;
     assert_eq!(refusals(&isp.register(GSTIN_MH).await), [" INVALID_STATE"]);
 
-    let role = isp.tenant.role();
-    let set = format!(
-        "UPDATE \"{role}\".billing_settings SET invoice_number_pattern = '{{REG}}/{{FY}}/{{SEQ:6}}',
-        credit_note_number_pattern = '{{REG}}{{FY}}/C{{SEQ:6}}'"
-    );
-    crate::harness::execute(&mut isp.db.admin().await, set).await;
+    let named = json!({ "invoiceNumberPattern": "{REG}/{FY}/{SEQ:6}", "creditNoteNumberPattern": "{REG}{FY}/C{SEQ:6}" });
+    assert_eq!(refusals(&isp.set(named).await), Vec::<String>::new());
     assert_eq!(refusals(&isp.register(GSTIN_MH).await), Vec::<String>::new());
     let mut seen = Vec::new();
     for region in ["KA", "MH", "TN", "MH"] {

@@ -173,7 +173,7 @@ async fn a_subscriber_reaches_no_neighbour() {
                 kind_at(&root, &position)
             };
             let kinds: Vec<&str> = match root.name() {
-                "node" => vec!["subscriber", "service", "invoice", "payment", "session"],
+                "node" => vec!["subscriber", "service", "invoice", "creditnote", "payment", "session"],
                 _ => vec![kind],
             };
             for kind in kinds {

@@ -39,7 +39,10 @@ impl World {
             owner.pay(&subscriber.subscriber, paid).await;
             let lines = json!([{ "description": canary, "unitPrice": "10.00" }]);
             let input = json!({ "subscriberId": subscriber.subscriber, "lines": lines, "idempotencyKey": key() });
-            owner.mutate("invoiceIssue", input, "invoice { id }").await.done();
+            let issued = owner.mutate("invoiceIssue", input, "invoice { id }").await.done();
+            let credit =
+                json!({ "invoiceId": issued["invoice"]["id"], "amount": "1.00", "reason": canary, "idempotencyKey": key() });
+            owner.mutate("creditNoteIssue", credit, "creditNote { id }").await.done();
         }
         let nas = json!({ "name": canary, "address": format!("10.77.0.{}", tenant.number), "secret": "long-enough-secret" });
         owner.mutate("nasCreate", nas, "nas { id }").await.done();
@@ -114,6 +117,7 @@ pub fn kind_at(root: &RootField, position: &str) -> &'static str {
         ("service", "service"),
         ("plan", "plan"),
         ("invoiceLine", "line"),
+        ("creditNote", "creditnote"),
         ("invoice", "invoice"),
         ("payment", "payment"),
         ("nas", "nas"),
@@ -188,6 +192,7 @@ async fn ids(admin: &mut PgConnection, tenant: &TestTenant) -> Vec<(&'static str
             "service" => own("service"),
             "invoice" => own("invoice"),
             "line" => own("invoice_line"),
+            "creditnote" => own("credit_note"),
             "taxreg" => own("tax_registration"),
             "ledgeraccount" => own("ledger_account"),
             "ledgerentry" => own("ledger_entry"),

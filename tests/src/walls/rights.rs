@@ -42,6 +42,9 @@ async fn what_was_written_down_stays() {
     let mut conn = db.inside(&db.tenants[0]).await;
     let append_only = [
         "audit_entry",
+        "credit_note",
+        "credit_note_line",
+        "credit_note_tax",
         "handled_event",
         "invoice_line",
         "invoice_tax",

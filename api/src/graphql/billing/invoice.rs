@@ -4,9 +4,10 @@ use async_graphql::dataloader::Loader;
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use trunkline_domain::Error;
 use trunkline_domain::billing::{self, InvoiceTax};
-use trunkline_domain::kernel::ids::{InvoiceId, SubscriberId};
+use trunkline_domain::kernel::ids::{CreditNoteId, InvoiceId, SubscriberId};
 use trunkline_domain::kernel::money;
 
+use super::credit_note::{CreditNote, CreditNotesOf, CreditTaxesOf};
 use crate::graphql::ctx::{CtxExt, Lookup, lookup};
 use crate::graphql::error::{ApiError, ApiResult};
 use crate::graphql::ids;
@@ -107,7 +108,7 @@ impl Invoice {
     /// What is charged, in order.
     async fn lines(&self, ctx: &Context<'_>) -> ApiResult<Vec<InvoiceLine>> {
         let lines = ctx.rq().loader().load_one(LinesOf(self.0.id)).await?;
-        Ok(lines.unwrap_or_default().into_iter().map(InvoiceLine).collect())
+        Ok(lines.unwrap_or_default().into_iter().map(InvoiceLine::of_invoice).collect())
     }
 
     /// Summed over the lines, by name and rate.
@@ -156,16 +157,38 @@ impl Invoice {
     async fn amount_due(&self) -> ApiResult<Money> {
         self.money(self.0.amount_due)
     }
+
+    /// The credit notes against it, oldest first.
+    async fn credit_notes(&self, ctx: &Context<'_>) -> ApiResult<Vec<CreditNote>> {
+        let notes = ctx.rq().loader().load_one(CreditNotesOf(self.0.id)).await?;
+        Ok(notes.unwrap_or_default().into_iter().map(CreditNote).collect())
+    }
 }
 
 connection!(InvoiceConnection, InvoiceEdge, Invoice);
 lookup!(InvoiceId => billing::Invoice, billing::by_ids, |invoice| invoice.id);
 
-/// What an invoice charges for one thing.
+/// What an invoice charges for one thing, or a credit note takes back of it.
 #[derive(Clone)]
-pub struct InvoiceLine(pub billing::InvoiceLine);
+pub struct InvoiceLine(billing::InvoiceLine, Document);
+
+/// The document on which a line stands.
+#[derive(Clone, Copy)]
+enum Document {
+    Invoice(InvoiceId),
+    CreditNote(CreditNoteId),
+}
 
 impl InvoiceLine {
+    fn of_invoice(line: billing::InvoiceLine) -> Self {
+        let document = Document::Invoice(line.invoice_id);
+        Self(line, document)
+    }
+
+    pub fn of_credit_note(line: billing::credit_notes::CreditNoteLine) -> Self {
+        Self(line.line, Document::CreditNote(line.credit_note_id))
+    }
+
     fn money(&self, amount: rust_decimal::Decimal) -> ApiResult<Money> {
         Ok(self.exact(amount)?.into())
     }
@@ -240,12 +263,12 @@ impl InvoiceLine {
 
     /// Each tax with its base.
     async fn taxes(&self, ctx: &Context<'_>) -> ApiResult<Vec<TaxAmount>> {
-        let taxes = ctx
-            .rq()
-            .loader()
-            .load_one(TaxesOf(self.0.invoice_id))
-            .await?
-            .unwrap_or_default();
+        let loader = ctx.rq().loader();
+        let taxes = match self.1 {
+            Document::Invoice(id) => loader.load_one(TaxesOf(id)).await?,
+            Document::CreditNote(id) => loader.load_one(CreditTaxesOf(id)).await?,
+        };
+        let taxes = taxes.unwrap_or_default();
         let own = taxes.iter().filter(|tax| tax.line_id == Some(self.0.id));
         own.map(|tax| Ok(tax.amount()?.into())).collect()
     }
@@ -322,7 +345,7 @@ impl InvoiceFilter {
     }
 }
 
-async fn subscriber(ctx: &Context<'_>, id: SubscriberId) -> ApiResult<Subscriber> {
+pub async fn subscriber(ctx: &Context<'_>, id: SubscriberId) -> ApiResult<Subscriber> {
     let found = ctx.rq().loader().load_one(id).await?;
     Ok(found.map(Subscriber::from).ok_or(Error::Forbidden)?)
 }

@@ -1,8 +1,10 @@
+mod credit_note;
 mod invoice;
 mod mutation;
 mod query;
 mod settings;
 
+pub use credit_note::CreditNote;
 pub use invoice::{Invoice, InvoiceConnection};
 pub use mutation::BillingMutation;
-pub use query::{BillingQuery, find, invoices_of};
+pub use query::{BillingQuery, find, find_credit_note, invoices_of};

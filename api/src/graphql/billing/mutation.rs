@@ -1,9 +1,12 @@
 use async_graphql::{Context, ID, InputObject, Object};
 use trunkline_domain::Result;
-use trunkline_domain::billing::{self, AddTaxRegistration, IssueInvoice, ManualLine};
+use trunkline_domain::billing::{self, AddTaxRegistration, IssueInvoice, ManualLine, UpdateSettings, credit_notes};
 
+use super::credit_note::{CreditNoteIssueInput, CreditNoteIssuePayload};
 use super::invoice::Invoice;
-use super::settings::{TaxRegistrationAddInput, TaxRegistrationAddPayload};
+use super::settings::{
+    BillingSettingsUpdateInput, BillingSettingsUpdatePayload, TaxRegistrationAddInput, TaxRegistrationAddPayload,
+};
 use crate::graphql::ctx::CtxExt;
 use crate::graphql::error::{ApiResult, payload};
 use crate::graphql::ids;
@@ -14,6 +17,20 @@ pub struct BillingMutation;
 
 #[Object]
 impl BillingMutation {
+    /// Changes how this ISP bills.
+    async fn billing_settings_update(
+        &self,
+        ctx: &Context<'_>,
+        input: BillingSettingsUpdateInput,
+    ) -> ApiResult<BillingSettingsUpdatePayload> {
+        let cmd = UpdateSettings::from(input);
+        let result = ctx
+            .rq()
+            .write(async move |tx| billing::settings_update(tx, cmd.clone()).await)
+            .await;
+        BillingSettingsUpdatePayload::of(result)
+    }
+
     /// Adds a registration with a tax authority; the next document counts it.
     async fn tax_registration_add(
         &self,
@@ -44,6 +61,19 @@ impl BillingMutation {
             Err(e) => Err(e),
         };
         InvoiceIssuePayload::of(result)
+    }
+
+    /// Credits money of an invoice: of some lines, of all in proportion, or all that is left.
+    async fn credit_note_issue(&self, ctx: &Context<'_>, input: CreditNoteIssueInput) -> ApiResult<CreditNoteIssuePayload> {
+        let result = match input.command() {
+            Ok(cmd) => {
+                ctx.rq()
+                    .write(async move |tx| credit_notes::issue_by_hand(tx, cmd.clone()).await)
+                    .await
+            }
+            Err(e) => Err(e),
+        };
+        CreditNoteIssuePayload::of(result)
     }
 }
 

@@ -1,8 +1,9 @@
 use async_graphql::{Context, ID, Object};
-use trunkline_domain::billing::{self, InvoiceFilter as Filter};
+use trunkline_domain::billing::{self, InvoiceFilter as Filter, credit_notes};
 use trunkline_domain::kernel::ids::SubscriberId;
 use trunkline_domain::kernel::page::{Page, PageRequest};
 
+use super::credit_note::CreditNote;
 use super::invoice::{Invoice, InvoiceConnection, InvoiceFilter};
 use super::settings::{BillingSettings, TaxRegistration};
 use crate::graphql::ctx::{CtxExt, RequestCtx};
@@ -17,6 +18,11 @@ impl BillingQuery {
     /// An invoice by its id.
     async fn invoice(&self, ctx: &Context<'_>, #[graphql(desc = "Which.")] id: ID) -> ApiResult<Option<Invoice>> {
         find(ctx.rq(), &id).await
+    }
+
+    /// A credit note by its id.
+    async fn credit_note(&self, ctx: &Context<'_>, id: ID) -> ApiResult<Option<CreditNote>> {
+        find_credit_note(ctx.rq(), &id).await
     }
 
     /// The invoices, newest first; a subscriber sees its own.
@@ -52,6 +58,15 @@ impl BillingQuery {
 pub async fn find(rq: &RequestCtx, id: &ID) -> ApiResult<Option<Invoice>> {
     let Some(id) = ids::query(id)? else { return Ok(None) };
     Ok(rq.read(async move |tx| billing::find(tx, id).await).await?.map(Invoice))
+}
+
+/// A credit note by a global id, for `creditNote` and `node`.
+pub async fn find_credit_note(rq: &RequestCtx, id: &ID) -> ApiResult<Option<CreditNote>> {
+    let Some(id) = ids::query(id)? else { return Ok(None) };
+    Ok(rq
+        .read(async move |tx| credit_notes::find(tx, id).await)
+        .await?
+        .map(CreditNote))
 }
 
 /// The invoices that a subscriber pays, for `Subscriber.invoices`.

@@ -1,10 +1,10 @@
-use async_graphql::{Enum, ID, InputObject, Object};
-use trunkline_domain::billing::{self, AddTaxRegistration, rules};
+use async_graphql::{Enum, ID, InputObject, MaybeUndefined, Object};
+use trunkline_domain::billing::{self, AddTaxRegistration, UpdateSettings, rules};
 use trunkline_domain::kernel::money;
 
 use crate::graphql::error::payload;
 use crate::graphql::ids;
-use crate::graphql::scalars::Decimal;
+use crate::graphql::scalars::{Decimal, patch};
 
 /// When periods begin.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
@@ -195,6 +195,77 @@ impl BillingSettings {
 fn days(n: u32) -> i32 {
     i32::try_from(n).unwrap_or(i32::MAX)
 }
+
+impl From<billing::Settings> for BillingSettings {
+    fn from(settings: billing::Settings) -> Self {
+        Self(settings)
+    }
+}
+
+/// An absent field stays as it is; null clears `terminateAfterDays`, `lateFee` and `roundInvoiceTo`. A changed anchor counts
+/// from each service's next charge, which is prorated; days of grace count at once; everything else from the next document.
+#[derive(InputObject)]
+pub struct BillingSettingsUpdateInput {
+    /// The version that was read; another one is STALE_VERSION.
+    expected_version: i32,
+    anchor: MaybeUndefined<BillingAnchor>,
+    /// 1 to 28.
+    calendar_day: MaybeUndefined<i32>,
+    activation: MaybeUndefined<ActivationPolicy>,
+    prepaid_renewal: MaybeUndefined<PrepaidRenewal>,
+    /// 0 to 60.
+    renewal_lead_days: MaybeUndefined<i32>,
+    /// 0 to 365.
+    due_days: MaybeUndefined<i32>,
+    /// 0 to 365; counts at once, also for what is unpaid now.
+    grace_days: MaybeUndefined<i32>,
+    /// 1 to 3650; null: never.
+    terminate_after_days: MaybeUndefined<i32>,
+    /// Tax excluded; null: none.
+    late_fee: MaybeUndefined<Decimal>,
+    suspension_credit: MaybeUndefined<SuspensionCredit>,
+    termination_credit: MaybeUndefined<TerminationCredit>,
+    plan_change_document: MaybeUndefined<PlanChangeDocument>,
+    tax_level: MaybeUndefined<TaxLevel>,
+    rounding_mode: MaybeUndefined<RoundingMode>,
+    /// Null: totals are not rounded.
+    round_invoice_to: MaybeUndefined<Decimal>,
+    /// Must fit the country's rule for document numbers up to the last number of a year, and not repeat numbers given.
+    invoice_number_pattern: MaybeUndefined<String>,
+    credit_note_number_pattern: MaybeUndefined<String>,
+    /// 1 to 12.
+    fiscal_year_start_month: MaybeUndefined<i32>,
+}
+
+impl From<BillingSettingsUpdateInput> for UpdateSettings {
+    fn from(input: BillingSettingsUpdateInput) -> Self {
+        Self {
+            expected_version: input.expected_version,
+            anchor: patch(input.anchor, Into::into),
+            calendar_day: patch(input.calendar_day, |v| v),
+            activation: patch(input.activation, Into::into),
+            prepaid_renewal: patch(input.prepaid_renewal, Into::into),
+            renewal_lead_days: patch(input.renewal_lead_days, |v| v),
+            due_days: patch(input.due_days, |v| v),
+            grace_days: patch(input.grace_days, |v| v),
+            terminate_after_days: patch(input.terminate_after_days, |v| v),
+            late_fee: patch(input.late_fee, |v| v.0),
+            suspension_credit: patch(input.suspension_credit, Into::into),
+            termination_credit: patch(input.termination_credit, Into::into),
+            plan_change_document: patch(input.plan_change_document, Into::into),
+            tax_level: patch(input.tax_level, Into::into),
+            rounding_mode: patch(input.rounding_mode, Into::into),
+            round_invoice_to: patch(input.round_invoice_to, |v| v.0),
+            invoice_number_pattern: patch(input.invoice_number_pattern, |v| v),
+            credit_note_number_pattern: patch(input.credit_note_number_pattern, |v| v),
+            fiscal_year_start_month: patch(input.fiscal_year_start_month, |v| v),
+        }
+    }
+}
+
+payload!(BillingSettingsUpdatePayload {
+    settings: BillingSettings
+});
 
 /// A registration of this ISP with a tax authority; in India one per state.
 pub struct TaxRegistration(pub billing::TaxRegistration);

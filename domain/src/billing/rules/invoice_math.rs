@@ -161,7 +161,12 @@ pub fn replay(explanation: &Explanation) -> Result<ComputedLine, LineError> {
     )
 }
 
-fn compute_line(line: DraftLine, currency: Currency, mode: RoundingMode, pool: &mut TaxPool) -> Result<ComputedLine, LineError> {
+pub(super) fn compute_line(
+    line: DraftLine,
+    currency: Currency,
+    mode: RoundingMode,
+    pool: &mut TaxPool,
+) -> Result<ComputedLine, LineError> {
     let mut steps = Steps::new(mode);
     let carried = pool.carried().to_vec();
     let (quantity, unit_price, price) = price(&line.charge, &mut steps)?;

@@ -5,6 +5,7 @@
 //! What differs between countries is data (`tenant-templates/`), never a branch here.
 
 mod allocation;
+mod credit;
 mod invoice_math;
 mod numbering;
 mod periods;
@@ -19,6 +20,9 @@ mod tax_rules;
 mod golden_tests;
 
 pub use allocation::{Allocated, AllocationError, OpenInvoice, allocate};
+pub use credit::{
+    CreditError, CreditExplanation, CreditedLine, LineAmounts, LineCredit, credit_line, in_proportion, replay_credit,
+};
 pub use invoice_math::{
     Charge, ComputedInvoice, ComputedLine, Discount, DraftLine, Explanation, InvoicePolicy, InvoiceTotals, LineError,
     PlanVersionRef, compute_invoice, replay,

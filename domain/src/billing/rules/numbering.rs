@@ -104,6 +104,18 @@ enum Part {
     Sequence(usize),
 }
 
+impl Part {
+    fn text(&self, year: FiscalYear, registration: &str, counted: impl Fn(usize) -> String) -> String {
+        match self {
+            Self::Literal(text) => text.clone(),
+            Self::FiscalYear => year.label(),
+            Self::Year => format!("{:04}", year.starts_in),
+            Self::Registration => registration.to_owned(),
+            Self::Sequence(width) => counted(*width),
+        }
+    }
+}
+
 /// A parsed pattern, e.g. "INV/{FY}/{SEQ:6}": one sequence and the year it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NumberPattern(Vec<Part>);
@@ -166,14 +178,20 @@ impl NumberPattern {
 
     /// The number of a document. `registration` is its short code, used where the pattern asks for it.
     pub fn render(&self, sequence: u64, year: FiscalYear, registration: &str) -> String {
-        let part = |part: &Part| match part {
-            Part::Literal(text) => text.clone(),
-            Part::FiscalYear => year.label(),
-            Part::Year => format!("{:04}", year.starts_in),
-            Part::Registration => registration.to_owned(),
-            Part::Sequence(width) => format!("{sequence:0width$}"),
+        let counted = |width: usize| format!("{sequence:0width$}");
+        self.0.iter().map(|part| part.text(year, registration, counted)).collect()
+    }
+
+    /// What stands before and after the sequence.
+    pub fn around(&self, year: FiscalYear, registration: &str) -> (String, String) {
+        let at = (self.0.iter().position(|part| matches!(part, Part::Sequence(_)))).unwrap_or(self.0.len());
+        let text = |parts: &[Part]| {
+            parts
+                .iter()
+                .map(|part| part.text(year, registration, |_| String::new()))
+                .collect()
         };
-        self.0.iter().map(part).collect()
+        (text(&self.0[..at]), text(&self.0[at..]))
     }
 
     /// Checks the numbers to come against the country's rule: characters, beginning, and length up to the last

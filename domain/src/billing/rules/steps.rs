@@ -42,6 +42,11 @@ impl Steps {
         self.list
     }
 
+    /// Takes over roundings that were made elsewhere.
+    pub fn extend(&mut self, steps: Vec<Step>) {
+        self.list.extend(steps);
+    }
+
     /// Rounds to the currency's minor unit.
     pub fn round(&mut self, label: &str, expr: String, exact: &BigRational, currency: Currency) -> Result<Money, MoneyError> {
         let rounded = round(exact, currency.scale(), self.mode)?;

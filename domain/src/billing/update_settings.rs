@@ -1,0 +1,234 @@
+use rust_decimal::Decimal;
+use serde::Serialize;
+
+use super::entity::Settings;
+use super::events::BillingSettingsUpdated;
+use super::rules::{
+    ActivationPolicy, AnchorKind, BillingSettings, FiscalYear, NumberPattern, PlanChangeDocument, PrepaidRenewal,
+    SuspensionCredit, TaxLevel, TerminationCredit,
+};
+use super::{numbers, registrations, setup};
+use crate::kernel::Permission;
+use crate::kernel::check::Checks;
+use crate::kernel::db::TenantTx;
+use crate::kernel::error::{Error, ErrorCode, Result};
+use crate::kernel::money::{Money, RoundingMode};
+use crate::kernel::patch::Patch;
+
+/// Absent fields stay as they are; `Patch::Clear` empties what may be empty.
+///
+/// When a change counts: `anchor` and `calendar_day` from each service's next charge, which is prorated up to where its new
+/// periods begin; what is charged already stays. `renewal_lead_days`, `due_days`, taxes' level, rounding and numbers from
+/// the next document. `grace_days` at once, also for what is unpaid now. The policies of suspension, termination and plan
+/// change when the next such event happens.
+#[derive(Clone, Debug, Serialize)]
+pub struct UpdateSettings {
+    pub expected_version: i32,
+    pub anchor: Patch<AnchorKind>,
+    pub calendar_day: Patch<i32>,
+    pub activation: Patch<ActivationPolicy>,
+    pub prepaid_renewal: Patch<PrepaidRenewal>,
+    pub renewal_lead_days: Patch<i32>,
+    pub due_days: Patch<i32>,
+    pub grace_days: Patch<i32>,
+    pub terminate_after_days: Patch<i32>,
+    pub late_fee: Patch<Decimal>,
+    pub suspension_credit: Patch<SuspensionCredit>,
+    pub termination_credit: Patch<TerminationCredit>,
+    pub plan_change_document: Patch<PlanChangeDocument>,
+    pub tax_level: Patch<TaxLevel>,
+    pub rounding_mode: Patch<RoundingMode>,
+    pub round_invoice_to: Patch<Decimal>,
+    pub invoice_number_pattern: Patch<String>,
+    pub credit_note_number_pattern: Patch<String>,
+    pub fiscal_year_start_month: Patch<i32>,
+}
+
+/// Changes how this ISP bills. STALE_VERSION when somebody else changed it meanwhile.
+pub async fn settings_update(tx: &TenantTx, cmd: UpdateSettings) -> Result<Settings> {
+    tx.require(Permission::SettingsWrite)?;
+    // As a registration that is added: what numbers must look like depends on how many there are.
+    tx.sql("SELECT only_row FROM billing_settings FOR UPDATE").run().await?;
+    let old = setup::settings(tx).await?;
+    if old.version != cmd.expected_version {
+        return Err(Error::stale("expectedVersion"));
+    }
+    let new = changed(old.settings.clone(), cmd.clone())?;
+    check(tx, &old.settings, &new).await?;
+    write(tx, &new).await?;
+    tx.audit("billingSettingsUpdate", tx.tenant().id().0, &cmd).await?;
+    tx.emit(&BillingSettingsUpdated {
+        version: old.version + 1,
+        grace_days_changed: old.settings.grace_days != new.grace_days,
+    })
+    .await?;
+    setup::settings(tx).await
+}
+
+/// As [`Patch::required`], for a value that does not come as it is kept.
+fn given<T, U>(patch: Patch<T>, old: U, field: &str, checks: &mut Checks, parse: impl FnOnce(T) -> Result<U, String>) -> U {
+    match patch.map(parse) {
+        Patch::Set(Ok(new)) => new,
+        Patch::Set(Err(why)) => {
+            checks.add(ErrorCode::Invalid, field, why);
+            old
+        }
+        Patch::Keep => old,
+        Patch::Clear => Patch::<U>::Clear.required(old, field, checks),
+    }
+}
+
+fn in_range(n: i32, from: u32, to: u32) -> Result<u32, String> {
+    let n = u32::try_from(n).ok().filter(|n| (from..=to).contains(n));
+    n.ok_or_else(|| format!("Must be {from} to {to}."))
+}
+
+fn small<T: TryFrom<u8>>(n: i32, from: u32, to: u32) -> Result<T, String> {
+    let n = in_range(n, from, to)?;
+    let small = u8::try_from(n).ok().and_then(|n| T::try_from(n).ok());
+    small.ok_or_else(|| format!("Must be {from} to {to}."))
+}
+
+fn pattern(text: String) -> Result<NumberPattern, String> {
+    let text = text.trim();
+    if text.chars().count() > 60 {
+        return Err("Must have at most 60 characters.".into());
+    }
+    text.parse()
+        .map_err(|e: super::rules::NumberingError| registrations::sentence(&e.to_string()))
+}
+
+fn changed(old: BillingSettings, cmd: UpdateSettings) -> Result<BillingSettings> {
+    let mut all = Checks::new();
+    let c = &mut all;
+    let old_pattern = old.invoice_number_pattern.clone();
+    let new = BillingSettings {
+        anchor: cmd.anchor.required(old.anchor, "anchor", c),
+        calendar_day: given(cmd.calendar_day, old.calendar_day, "calendarDay", c, |n| small(n, 1, 28)),
+        activation: cmd.activation.required(old.activation, "activation", c),
+        prepaid_renewal: cmd.prepaid_renewal.required(old.prepaid_renewal, "prepaidRenewal", c),
+        renewal_lead_days: given(cmd.renewal_lead_days, old.renewal_lead_days, "renewalLeadDays", c, |n| {
+            in_range(n, 0, 60)
+        }),
+        due_days: given(cmd.due_days, old.due_days, "dueDays", c, |n| in_range(n, 0, 365)),
+        grace_days: given(cmd.grace_days, old.grace_days, "graceDays", c, |n| in_range(n, 0, 365)),
+        terminate_after_days: match cmd.terminate_after_days {
+            Patch::Clear => None,
+            other => given(other.map(Some), old.terminate_after_days, "terminateAfterDays", c, |n| {
+                n.map(|n| in_range(n, 1, 3650)).transpose()
+            }),
+        },
+        late_fee: cmd.late_fee.or(old.late_fee),
+        suspension_credit: cmd.suspension_credit.required(old.suspension_credit, "suspensionCredit", c),
+        termination_credit: cmd
+            .termination_credit
+            .required(old.termination_credit, "terminationCredit", c),
+        plan_change_document: cmd
+            .plan_change_document
+            .required(old.plan_change_document, "planChangeDocument", c),
+        tax_level: cmd.tax_level.required(old.tax_level, "taxLevel", c),
+        rounding_mode: cmd.rounding_mode.required(old.rounding_mode, "roundingMode", c),
+        round_invoice_to: cmd.round_invoice_to.or(old.round_invoice_to),
+        invoice_number_pattern: given(cmd.invoice_number_pattern, old_pattern, "invoiceNumberPattern", c, pattern),
+        credit_note_number_pattern: given(
+            cmd.credit_note_number_pattern,
+            old.credit_note_number_pattern,
+            "creditNoteNumberPattern",
+            c,
+            pattern,
+        ),
+        fiscal_year_start_month: given(
+            cmd.fiscal_year_start_month,
+            old.fiscal_year_start_month,
+            "fiscalYearStartMonth",
+            c,
+            |n| small(n, 1, 12),
+        ),
+    };
+    all.done()?;
+    Ok(new)
+}
+
+/// What depends on more than one value: the country's rule for numbers, the registrations, and the numbers given already.
+async fn check(tx: &TenantTx, old: &BillingSettings, new: &BillingSettings) -> Result<()> {
+    let mut checks = Checks::new();
+    let currency = tx.tenant().currency();
+    let amounts = [("lateFee", new.late_fee), ("roundInvoiceTo", new.round_invoice_to)];
+    for (field, amount) in amounts.into_iter().filter_map(|(field, amount)| Some((field, amount?))) {
+        match Money::new(amount, currency) {
+            Ok(amount) => checks.ensure(amount.is_positive(), field, "Must be more than 0."),
+            Err(e) => checks.add(ErrorCode::Invalid, field, registrations::sentence(&e.to_string())),
+        }
+        checks.ensure(
+            amount <= Decimal::from(1_000_000),
+            field,
+            "Is larger than any such amount can be.",
+        );
+    }
+    let rule = setup::number_rule(tx)?;
+    let known = registrations::all(tx).await?;
+    let codes: Vec<&str> = known.iter().map(|r| r.short_code.as_str()).collect();
+    let patterns = [
+        (
+            "invoiceNumberPattern",
+            numbers::INVOICES,
+            &old.invoice_number_pattern,
+            &new.invoice_number_pattern,
+        ),
+        (
+            "creditNoteNumberPattern",
+            numbers::CREDIT_NOTES,
+            &old.credit_note_number_pattern,
+            &new.credit_note_number_pattern,
+        ),
+    ];
+    for (field, series, before, pattern) in patterns {
+        if let Err(e) = pattern.check(&rule, new.fiscal_year_start_month, &codes) {
+            checks.add(ErrorCode::Invalid, field, registrations::sentence(&e.to_string()));
+            continue;
+        }
+        let same = before == pattern && old.fiscal_year_start_month == new.fiscal_year_start_month;
+        let year = FiscalYear::of(tx.today(), new.fiscal_year_start_month);
+        if !same && numbers::would_repeat(tx, series, pattern, year, &codes).await? {
+            checks.ensure(false, field, "Its next numbers have been given to other documents already.");
+        }
+    }
+    checks.ensure(
+        new.invoice_number_pattern != new.credit_note_number_pattern,
+        "creditNoteNumberPattern",
+        "Must not be that of invoices: two documents would have one number.",
+    );
+    checks.done()
+}
+
+async fn write(tx: &TenantTx, s: &BillingSettings) -> Result<()> {
+    let days = |n: u32| i32::try_from(n).map_err(Error::internal);
+    tx.sql(
+        "UPDATE billing_settings SET anchor = $1, calendar_day = $2, activation = $3, prepaid_renewal = $4,
+             renewal_lead_days = $5, due_days = $6, grace_days = $7, terminate_after_days = $8, late_fee = $9,
+             suspension_credit = $10, termination_credit = $11, plan_change_document = $12, tax_level = $13,
+             rounding_mode = $14, round_invoice_to = $15, invoice_number_pattern = $16, credit_note_number_pattern = $17,
+             fiscal_year_start_month = $18, version = version + 1",
+    )
+    .bind(s.anchor)
+    .bind(i32::from(u8::from(s.calendar_day)))
+    .bind(s.activation)
+    .bind(s.prepaid_renewal)
+    .bind(days(s.renewal_lead_days)?)
+    .bind(days(s.due_days)?)
+    .bind(days(s.grace_days)?)
+    .bind(s.terminate_after_days.map(days).transpose()?)
+    .bind(s.late_fee)
+    .bind(s.suspension_credit)
+    .bind(s.termination_credit)
+    .bind(s.plan_change_document)
+    .bind(s.tax_level)
+    .bind(s.rounding_mode)
+    .bind(s.round_invoice_to)
+    .bind(s.invoice_number_pattern.to_string())
+    .bind(s.credit_note_number_pattern.to_string())
+    .bind(i32::from(u8::from(s.fiscal_year_start_month)))
+    .run()
+    .await?;
+    Ok(())
+}
