@@ -1,12 +1,12 @@
 //! What invoices charge of a service's time.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
 use super::lines::PLAN_CHARGE;
-use crate::kernel::calendar::Period;
+use crate::kernel::calendar::{Period, Zone};
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::ids::{InvoiceId, InvoiceLineId, ServiceId};
@@ -172,6 +172,27 @@ pub(super) async fn reprice(tx: &TenantTx, piece: Uuid, price: Money) -> Result<
         .bind(price.amount())
         .run()
         .await?;
+    Ok(())
+}
+
+/// Lets the time that is charged from `from` on be given so many days later; the days between are not charged. Local days
+/// keep their number, whatever the clocks do.
+pub async fn shift_coverage(tx: &TenantTx, service: ServiceId, from: DateTime<Utc>, days: u64) -> Result<()> {
+    let zone = Zone::from(tx.tenant().timezone());
+    let later = |at: DateTime<Utc>| {
+        let day = zone.local_date(at).checked_add_days(Days::new(days));
+        day.map(|day| zone.start_of_day(day))
+            .ok_or_else(|| Error::internal("a day out of range"))
+    };
+    // The last first: each moves to where nothing is any more.
+    for piece in cut_out(tx, service, from, None).await?.into_iter().rev() {
+        tx.sql("UPDATE coverage SET period = tstzrange($2, $3, '[)') WHERE id = $1")
+            .bind(piece.id)
+            .bind(later(piece.starts_at)?)
+            .bind(later(piece.ends_at)?)
+            .run()
+            .await?;
+    }
     Ok(())
 }
 

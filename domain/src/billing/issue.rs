@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::entity::{Invoice, InvoiceLineKind, TaxRegistration};
 use super::events::{InvoiceIssued, InvoicePaid};
-use super::lines::{NewLine, PLAN_CHARGE, place};
+use super::lines::{NewLine, place};
 use super::rules::{ComputedInvoice, ComputedLine, InvoiceTotals, LineError, Place, TaxRuleSet, compute_invoice};
 use super::{credit, numbers, queries, registrations, setup};
 use crate::kernel::db::TenantTx;
@@ -213,7 +213,7 @@ struct TaxRow<'a> {
 struct CoverageRow {
     id: uuid::Uuid,
     service_id: ServiceId,
-    charge: &'static str,
+    charge: String,
     starts_at: DateTime<Utc>,
     ends_at: DateTime<Utc>,
     invoice_line_id: InvoiceLineId,
@@ -237,7 +237,7 @@ async fn insert_lines(tx: &TenantTx, new: &NewInvoice, computed: &ComputedInvoic
             coverage.push(CoverageRow {
                 id: uuid::Uuid::now_v7(),
                 service_id,
-                charge: PLAN_CHARGE,
+                charge: line.covered_as(row.id),
                 starts_at: period.start(),
                 ends_at: period.end(),
                 invoice_line_id: row.id,

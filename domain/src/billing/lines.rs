@@ -5,14 +5,15 @@ use rust_decimal::Decimal;
 
 use super::entity::InvoiceLineKind;
 use super::rules::{
-    BuyerClass, Charge, DayShare, DraftLine, Place, PlanVersionRef, Registration, TaxError, TaxFacts, TaxRuleSet, TaxTreatment,
+    BuyerClass, Charge, DayShare, Discount, DraftLine, Place, PlanVersionRef, Registration, TaxError, TaxFacts, TaxRuleSet,
+    TaxTreatment,
 };
 use chrono_tz::Tz;
 
 use crate::kernel::calendar::{Period, Zone};
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, ErrorCode, Result};
-use crate::kernel::ids::{PlanId, ServiceId, SubscriberId};
+use crate::kernel::ids::{InvoiceLineId, PlanId, ServiceId, SubscriberId};
 use crate::kernel::money::Money;
 use crate::plans::{IntervalUnit, Plan};
 use crate::subscribers::Address;
@@ -27,6 +28,8 @@ pub enum NewLine {
     /// A period of a service; it is covered from then on and cannot be invoiced again.
     Period(ServiceCharge),
     OneTime(OneTimeCharge),
+    /// A fee for having been late.
+    LateFee(LateFee),
 }
 
 /// A plan's price for a period of a service.
@@ -42,6 +45,21 @@ pub struct ServiceCharge {
     pub share: Option<DayShare>,
     /// Where a fixed line is installed decides where it is supplied (IGST Act s.12(11)(a)); None: the subscriber's address.
     pub installation: Option<Address>,
+    /// The period is charged already, at another plan's price; the plan's price here is what it costs more.
+    pub difference: bool,
+}
+
+/// It is part of the value of the supply that was paid late, hence taxed as that (CGST Act s.15(2)(d)).
+#[derive(Clone, Debug)]
+pub struct LateFee {
+    pub service_id: ServiceId,
+    pub subscriber_id: SubscriberId,
+    /// The invoice that is late.
+    pub number: String,
+    /// Tax excluded.
+    pub amount: Decimal,
+    pub tax_code: Option<String>,
+    pub installation: Option<Address>,
 }
 
 /// So many units of anything at a price without tax.
@@ -50,6 +68,8 @@ pub struct OneTimeCharge {
     pub description: String,
     pub quantity: Decimal,
     pub unit_price: Decimal,
+    /// Off the price.
+    pub discount_percent: Option<Decimal>,
     /// None: internet access.
     pub tax_code: Option<String>,
 }
@@ -60,7 +80,9 @@ pub(super) const PLAN_CHARGE: &str = "plan";
 impl NewLine {
     pub(super) fn kind(&self) -> InvoiceLineKind {
         match self {
+            Self::Period(charge) if charge.difference => InvoiceLineKind::Adjustment,
             Self::Period(_) => InvoiceLineKind::Period,
+            Self::LateFee(_) => InvoiceLineKind::LateFee,
             Self::OneTime(_) => InvoiceLineKind::OneTime,
         }
     }
@@ -68,6 +90,7 @@ impl NewLine {
     pub(super) fn service(&self) -> Option<ServiceId> {
         match self {
             Self::Period(charge) => Some(charge.service_id),
+            Self::LateFee(fee) => Some(fee.service_id),
             Self::OneTime(_) => None,
         }
     }
@@ -75,14 +98,14 @@ impl NewLine {
     pub(super) fn plan(&self) -> Option<PlanId> {
         match self {
             Self::Period(charge) => Some(charge.plan.id),
-            Self::OneTime(_) => None,
+            Self::OneTime(_) | Self::LateFee(_) => None,
         }
     }
 
     pub(super) fn period(&self) -> Option<Period> {
         match self {
             Self::Period(charge) => Some(charge.period),
-            Self::OneTime(_) => None,
+            Self::OneTime(_) | Self::LateFee(_) => None,
         }
     }
 
@@ -90,6 +113,7 @@ impl NewLine {
     pub(super) fn subscriber(&self) -> Option<SubscriberId> {
         match self {
             Self::Period(charge) => Some(charge.subscriber_id),
+            Self::LateFee(fee) => Some(fee.subscriber_id),
             Self::OneTime(_) => None,
         }
     }
@@ -97,6 +121,7 @@ impl NewLine {
     pub(super) fn installation(&self) -> Option<&Address> {
         match self {
             Self::Period(charge) => charge.installation.as_ref(),
+            Self::LateFee(fee) => fee.installation.as_ref(),
             Self::OneTime(_) => None,
         }
     }
@@ -105,13 +130,32 @@ impl NewLine {
         match self {
             Self::Period(charge) => charge.plan.tax_code.as_ref(),
             Self::OneTime(charge) => charge.tax_code.as_ref(),
+            Self::LateFee(fee) => fee.tax_code.as_ref(),
         }
     }
 
     pub(super) fn description(&self, zone: Tz) -> String {
         match self {
             Self::OneTime(charge) => charge.description.clone(),
+            Self::LateFee(fee) => format!("Late payment fee, invoice {}", fee.number),
+            Self::Period(charge) if charge.difference => format!("Change to {}, {}", charge.plan.name, charge.span(zone)),
             Self::Period(charge) => format!("{}, {}", charge.plan.name, charge.span(zone)),
+        }
+    }
+
+    /// Under which charge its period is covered: a service's time is charged once under each. Of differences there may be
+    /// several over the same time, each a line of its own.
+    pub(super) fn covered_as(&self, line: InvoiceLineId) -> String {
+        match self {
+            Self::Period(charge) if charge.difference => format!("difference {}", line.0.simple()),
+            _ => PLAN_CHARGE.to_owned(),
+        }
+    }
+
+    fn discount(&self) -> Option<Discount> {
+        match self {
+            Self::OneTime(one) => one.discount_percent.map(|percent| Discount::Percent { percent }),
+            Self::Period(_) | Self::LateFee(_) => None,
         }
     }
 
@@ -123,6 +167,14 @@ impl NewLine {
                 let units = Charge::Units {
                     quantity: one.quantity.normalize(),
                     unit_price: one.unit_price,
+                    currency,
+                };
+                (units, false, None, None)
+            }
+            Self::LateFee(fee) => {
+                let units = Charge::Units {
+                    quantity: Decimal::ONE,
+                    unit_price: fee.amount,
                     currency,
                 };
                 (units, false, None, None)
@@ -145,7 +197,7 @@ impl NewLine {
         Ok(DraftLine {
             charge,
             inclusive,
-            discount: None,
+            discount: self.discount(),
             treatment,
             zone,
             plan_version,
@@ -169,7 +221,7 @@ impl NewLine {
             buyer: BuyerClass::Regular,
         };
         rules.treatment(&facts).map_err(|e| match (&e, self) {
-            (TaxError::UnknownCode(code), Self::OneTime(_)) => Error::invalid(
+            (TaxError::UnknownCode(code), Self::OneTime(_) | Self::LateFee(_)) => Error::invalid(
                 &format!("lines.{position}.taxCode"),
                 format!("{code:?} is no tax code of this ISP."),
             ),

@@ -30,6 +30,9 @@ pub struct ManualLine {
     pub quantity: Decimal,
     /// Tax excluded.
     pub unit_price: Decimal,
+    /// Off the price, in percent; known when the invoice is issued, hence before tax.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub discount_percent: Option<Decimal>,
     /// None: internet access.
     pub tax_code: Option<String>,
 }
@@ -91,6 +94,12 @@ impl ManualLine {
             &at("unitPrice"),
             "Is larger than any price can be.",
         );
+        let off = self.discount_percent.unwrap_or_default();
+        checks.ensure(
+            off >= Decimal::ZERO && off <= Decimal::ONE_HUNDRED,
+            &at("discountPercent"),
+            "Must be 0 to 100.",
+        );
         let exact = Money::new(self.unit_price, currency);
         let decimals = format!("Must have at most {} decimals.", currency.scale());
         checks.ensure(exact.is_ok(), &at("unitPrice"), &decimals);
@@ -98,6 +107,7 @@ impl ManualLine {
             description: checks.line(&self.description, 200, &at("description")),
             quantity: self.quantity,
             unit_price: exact.map_or(self.unit_price, Money::amount),
+            discount_percent: self.discount_percent,
             tax_code: checks.optional_line(self.tax_code.as_deref(), 20, &at("taxCode")),
         })
     }

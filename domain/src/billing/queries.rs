@@ -1,4 +1,5 @@
 use chrono::{DateTime, NaiveDate, Utc};
+use uuid::Uuid;
 
 use super::entity::{Invoice, InvoiceLine, InvoiceStatus, InvoiceTax};
 use crate::kernel::Permission;
@@ -6,7 +7,7 @@ use crate::kernel::actor::Actor;
 use crate::kernel::calendar::days_between;
 use crate::kernel::db::{Sql, TenantTx};
 use crate::kernel::error::{Error, Result};
-use crate::kernel::ids::{InvoiceId, SubscriberId};
+use crate::kernel::ids::{InvoiceId, ServiceId, SubscriberId};
 use crate::kernel::page::{Page, PageRequest};
 
 /// Invoices are listed newest first.
@@ -131,6 +132,20 @@ pub async fn taxes_of(tx: &TenantTx, invoices: &[InvoiceId]) -> Result<Vec<Invoi
     .bind(InvoiceId::array(invoices))
     .bind(own(tx))
     .all()
+    .await
+}
+
+/// The invoice that a use case wrote into its audit entry as its own.
+pub async fn made_by(tx: &TenantTx, action: &str, target: ServiceId, key: Uuid) -> Result<Option<Invoice>> {
+    tx.sql(select!(
+        "JOIN audit_entry a ON (a.detail ->> 'invoice_id')::uuid = i.id
+         WHERE a.target_id = $2 AND a.action = $3 AND a.detail ->> 'idempotency_key' = $4"
+    ))
+    .bind(tx.today())
+    .bind(target)
+    .bind(action)
+    .bind(key.to_string())
+    .optional()
     .await
 }
 

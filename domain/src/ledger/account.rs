@@ -3,7 +3,7 @@ use crate::kernel::text_enum;
 
 text_enum! {
     /// What an account is for, as the database names it.
-    AccountKind { Receivable, SubscriberCredit, Revenue, TaxPayable, Rounding, Cash }
+    AccountKind { Receivable, SubscriberCredit, Revenue, TaxPayable, Rounding, Cash, WithholdingReceivable }
 }
 
 /// One account of the ISP's books, in its currency. It is opened when something is first booked on it.
@@ -20,6 +20,8 @@ pub enum Account {
     Rounding,
     /// Money that came in, by payment method.
     Cash(String),
+    /// What payers withheld and the tax authority owes (an asset).
+    WithholdingReceivable,
 }
 
 impl Account {
@@ -31,6 +33,7 @@ impl Account {
             Self::TaxPayable(_) => AccountKind::TaxPayable,
             Self::Rounding => AccountKind::Rounding,
             Self::Cash(_) => AccountKind::Cash,
+            Self::WithholdingReceivable => AccountKind::WithholdingReceivable,
         }
     }
 

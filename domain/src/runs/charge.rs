@@ -1,7 +1,7 @@
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::held::Held;
+use super::held::{Held, same_periods};
 use super::settle::BeginAgain;
 use super::standing::{self, Charge};
 use crate::billing::rules::{ActivationPolicy, PrepaidRenewal};
@@ -30,24 +30,28 @@ impl Job for RefreshService {
 }
 
 impl Held {
-    /// The time that is to be charged next.
-    pub fn next_charge(&self, tx: &TenantTx) -> Result<Charge> {
-        let from = self.service.billed_until.or(self.service.anchor_at);
-        let from = from.ok_or_else(|| Error::internal(format!("{} has not begun", self.service.id)))?;
-        standing::charge_from(&self.schedule(tx)?, from, self.zone(tx)).map_err(Error::internal)
+    /// Up to where its time is charged.
+    fn charged_until(&self) -> Result<DateTime<Utc>> {
+        let until = self.service.billed_until.or(self.service.anchor_at);
+        until.ok_or_else(|| Error::internal(format!("{} has not begun", self.service.id)))
+    }
+
+    /// The time that is to be charged next, at that plan; None when the service ends before.
+    pub fn next_charge(&self, tx: &TenantTx, plan: &Plan) -> Result<Option<Charge>> {
+        let (from, zone) = (self.charged_until()?, self.zone(tx));
+        let schedule = self.schedule_after(tx, plan, from)?;
+        let charge = standing::charge_from(&schedule, from, zone).map_err(Error::internal)?;
+        match self.service.ends_on {
+            None => Ok(Some(charge)),
+            Some(day) => standing::cut_at(charge, zone.start_of_day(day), zone).map_err(Error::internal),
+        }
     }
 
     fn invoice_of(&self, tx: &TenantTx, charge: Charge, plan: &Plan) -> NewInvoice {
-        let today = tx.today();
-        let due_on = match plan.payment_mode {
-            // Due on the day from which it is to give access, however early or late it is invoiced.
-            PaymentMode::Prepaid => self.zone(tx).local_date(charge.period.start()).max(today),
-            PaymentMode::Postpaid => after(today, self.settings.due_days),
-        };
         NewInvoice {
             id: InvoiceId::new(),
             subscriber_id: self.service.subscriber_id,
-            due_on,
+            due_on: self.due_on(tx, plan, charge.period.start()),
             lines: vec![NewLine::Period(ServiceCharge {
                 service_id: self.service.id,
                 subscriber_id: self.service.subscriber_id,
@@ -55,19 +59,35 @@ impl Held {
                 period: charge.period,
                 share: charge.share,
                 installation: self.service.installation_address.clone(),
+                difference: false,
             })],
+        }
+    }
+
+    /// When what is charged from an instant on is due.
+    pub fn due_on(&self, tx: &TenantTx, plan: &Plan, from: DateTime<Utc>) -> NaiveDate {
+        match plan.payment_mode {
+            // Due on the day from which it is to give access, however early or late it is invoiced.
+            PaymentMode::Prepaid => self.zone(tx).local_date(from).max(tx.today()),
+            PaymentMode::Postpaid => after(tx.today(), self.settings.due_days),
         }
     }
 
     /// Invoices the next period, which has not ended, in advance. With `only_if_covered` nothing happens unless credit in
     /// hand pays for it.
     pub async fn charge_in_advance(&mut self, tx: &TenantTx, plan: &Plan, only_if_covered: bool) -> Result<Option<Invoice>> {
-        let charge = self.next_charge(tx)?;
+        let Some(charge) = self.next_charge(tx, plan)? else {
+            self.service.next_billing_on = None;
+            return Ok(None);
+        };
         let new = self.invoice_of(tx, charge, plan);
         if only_if_covered && !billing::covered_by_credit(tx, &new).await? {
             return Ok(None);
         }
         let invoice = billing::issue(tx, new).await?;
+        if !same_periods(&self.plan, plan) {
+            self.service.anchor_at = Some(charge.period.start());
+        }
         self.service.billed_until = Some(charge.period.end());
         self.service.billed_version_id = Some(plan.version_id);
         self.service.next_billing_on = self.advance_billing_on(tx, charge.period.end());
@@ -75,26 +95,45 @@ impl Held {
         Ok(Some(invoice))
     }
 
-    /// Invoices the period that was used, and enters the next unless the service is off.
-    pub async fn charge_in_arrears(&mut self, tx: &TenantTx) -> Result<Invoice> {
-        let charge = self.next_charge(tx)?;
-        let invoice = billing::issue(tx, self.invoice_of(tx, charge, &self.plan)).await?;
-        self.service.billed_until = Some(charge.period.end());
+    /// Invoices the period that was used, and enters the next unless the service is off. Answers whether there was one.
+    pub async fn charge_in_arrears(&mut self, tx: &TenantTx) -> Result<bool> {
+        let charge = self.next_charge(tx, &self.plan)?;
+        if let Some(charge) = charge {
+            billing::issue(tx, self.invoice_of(tx, charge, &self.plan)).await?;
+            self.service.billed_until = Some(charge.period.end());
+        }
         if self.service.state.is_on() {
             self.use_on_credit(tx).await?;
         } else {
             self.service.next_billing_on = None;
         }
-        Ok(invoice)
+        Ok(charge.is_some())
+    }
+
+    /// Invoices, in arrears, what was used up to the beginning of a day; the last invoice, if there was anything.
+    pub async fn charge_used_until(&mut self, tx: &TenantTx, end: DateTime<Utc>) -> Result<Option<Invoice>> {
+        let mut last = None;
+        while self.charged_until()? < end {
+            let Some(next) = self.next_charge(tx, &self.plan)? else {
+                break;
+            };
+            let cut = standing::cut_at(next, end, self.zone(tx)).map_err(Error::internal)?;
+            let Some(charge) = cut else { break };
+            last = Some(billing::issue(tx, self.invoice_of(tx, charge, &self.plan)).await?);
+            self.service.billed_until = Some(charge.period.end());
+        }
+        Ok(last)
     }
 
     /// Enters the period after what has been charged, to be charged when it has ended.
     pub async fn use_on_credit(&mut self, tx: &TenantTx) -> Result<()> {
         self.set_plan(plans::get(tx, self.service.plan_id).await?);
-        let next = self.next_charge(tx)?.period;
-        self.service.period_starts_at = Some(next.start());
-        self.service.period_ends_at = Some(next.end());
-        self.service.next_billing_on = Some(self.zone(tx).local_date(next.end()));
+        self.service.next_billing_on = None;
+        if let Some(next) = self.next_charge(tx, &self.plan)? {
+            self.service.period_starts_at = Some(next.period.start());
+            self.service.period_ends_at = Some(next.period.end());
+            self.service.next_billing_on = Some(self.zone(tx).local_date(next.period.end()));
+        }
         Ok(())
     }
 
@@ -119,15 +158,19 @@ impl Held {
         Ok(())
     }
 
+    /// The service has that plan from now on.
     pub fn set_plan(&mut self, plan: Plan) {
+        self.service.pending_change = self.service.pending_change.filter(|p| p.plan_id != plan.id);
+        self.service.plan_id = plan.id;
         self.service.plan_version_id = plan.version_id;
         self.plan = plan;
     }
 
     /// The day on which what follows `end` is invoiced in advance; none for a pass.
     pub fn advance_billing_on(&self, tx: &TenantTx, end: DateTime<Utc>) -> Option<NaiveDate> {
-        let day = before(self.zone(tx).local_date(end), self.settings.renewal_lead_days);
-        (!self.is_pass()).then_some(day)
+        let end = self.zone(tx).local_date(end);
+        let over = self.service.ends_on.is_some_and(|last| last <= end);
+        (!self.is_pass() && !over).then(|| before(end, self.settings.renewal_lead_days))
     }
 
     /// A prepaid plan of some hours. It has no day of renewal: invoiced on and on, it would fill the books with hours that

@@ -24,6 +24,11 @@ pub(super) struct Held {
     pub settings: BillingSettings,
 }
 
+/// Whether two plans have periods of one length.
+pub(super) fn same_periods(one: &Plan, other: &Plan) -> bool {
+    (one.period_unit, one.period_count) == (other.period_unit, other.period_count)
+}
+
 impl Held {
     /// Locks the subscriber, whoever pays for it, and the service, in this order.
     pub async fn lock(tx: &TenantTx, id: ServiceId) -> Result<Option<Self>> {
@@ -88,9 +93,21 @@ impl Held {
 
     /// The service's periods, counted from `start`.
     pub fn schedule_from(&self, tx: &TenantTx, start: DateTime<Utc>) -> Result<Schedule> {
-        let count = u32::try_from(self.plan.period_count).map_err(Error::internal)?;
-        let interval = Interval::new(self.plan.period_unit, count).map_err(Error::internal)?;
+        self.schedule_of(tx, &self.plan, start)
+    }
+
+    fn schedule_of(&self, tx: &TenantTx, plan: &Plan, start: DateTime<Utc>) -> Result<Schedule> {
+        let count = u32::try_from(plan.period_count).map_err(Error::internal)?;
+        let interval = Interval::new(plan.period_unit, count).map_err(Error::internal)?;
         Ok(Schedule::new(start, interval, self.settings.billing_anchor(), self.zone(tx)))
+    }
+
+    /// The periods of a plan that follows at `from`: as they were, unless its periods have another length.
+    pub fn schedule_after(&self, tx: &TenantTx, plan: &Plan, from: DateTime<Utc>) -> Result<Schedule> {
+        match same_periods(&self.plan, plan) {
+            true => self.schedule(tx),
+            false => self.schedule_of(tx, plan, from),
+        }
     }
 
     pub fn schedule(&self, tx: &TenantTx) -> Result<Schedule> {
@@ -125,7 +142,8 @@ impl Held {
     /// subscriber switched off stays off unless `lift`.
     pub fn apply(&mut self, facts: &Facts, now: DateTime<Utc>, lift: bool) {
         self.service.paid_until = facts.paid_until();
-        self.service.access_until = facts.access_until();
+        let ends_at = self.service.ends_on.map(|day| facts.zone.start_of_day(day));
+        self.service.access_until = [facts.access_until(), ends_at].into_iter().flatten().min();
         let stays = match &self.service.state {
             ServiceState::Pending | ServiceState::Terminated => true,
             ServiceState::Suspended(s) => matches!(s.cause, SuspensionCause::Staff | SuspensionCause::Subscriber) && !lift,
@@ -138,7 +156,7 @@ impl Held {
             Standing::Good => self.service.state = ServiceState::Active,
             Standing::Grace => self.service.state = ServiceState::Grace,
             Standing::Blocked(cause) if self.service.state.cause() == Some(cause) => {}
-            Standing::Blocked(cause) => self.suspend(cause, None, now),
+            Standing::Blocked(cause) => self.suspend(cause, None, facts.blocked_since(now)),
         }
     }
 

@@ -1,18 +1,18 @@
 //! The daily run of one ISP: services begin on their day, are charged for their next period, run out, or are blocked for
 //! what they owe. Each service has a transaction of its own, so that one that fails holds nobody up.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, Days, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::charge::RefreshService;
-use super::held::Held;
+use super::held::{Held, same_periods};
 use super::settle::{BeginAgain, refresh};
 use crate::billing;
 use crate::kernel::db::{TenantDb, TenantTx};
 use crate::kernel::error::{Error, Result};
 use crate::kernel::event::Job;
 use crate::kernel::ids::ServiceId;
-use crate::plans::{self, BillIn};
+use crate::plans::{self, BillIn, Plan};
 use crate::services;
 
 /// Asks for the daily run of a date on the ISP's calendar.
@@ -61,7 +61,10 @@ pub async fn run(db: &TenantDb, date: NaiveDate) -> Result<Summary> {
     let mut after = None;
     loop {
         let due = db
-            .read(async move |tx| services::due(tx, date.min(tx.today()), tx.now(), after, BATCH).await)
+            .read(async move |tx| {
+                let blocked_before = blocked_before(tx).await?;
+                services::due(tx, date.min(tx.today()), tx.now(), blocked_before, after, BATCH).await
+            })
             .await?;
         after = due.last().copied();
         visit(db, due, date, &mut summary).await?;
@@ -103,23 +106,38 @@ async fn renew(tx: &TenantTx, id: ServiceId, date: NaiveDate) -> Result<u32> {
         return Ok(0);
     };
     held.start_if_due(tx.now());
-    let mut invoices = 0;
-    while held.service.next_billing_on.is_some_and(|on| on <= date) && held.charge_next(tx).await? {
-        invoices += 1;
-    }
+    let invoices = held.charge_due(tx, date).await?;
     held.enter_period(tx).await?;
     held.settle(tx, false).await?;
+    if let Some((day, reason)) = held.end_due(tx, date) {
+        held.end(tx, day, reason).await?;
+    }
     held.keep(tx, None).await?;
     Ok(invoices)
 }
 
+/// Since when a service must have been blocked to be over now.
+async fn blocked_before(tx: &TenantTx) -> Result<Option<DateTime<Utc>>> {
+    let days = billing::settings(tx).await?.settings.terminate_after_days;
+    Ok(days.and_then(|days| tx.now().checked_sub_days(Days::new(u64::from(days)))))
+}
+
 impl Held {
+    /// Charges what is due by that day; answers how many invoices that took.
+    pub(super) async fn charge_due(&mut self, tx: &TenantTx, date: NaiveDate) -> Result<u32> {
+        let mut invoices = 0;
+        while self.service.next_billing_on.is_some_and(|on| on <= date) && self.charge_next(tx).await? {
+            invoices += 1;
+        }
+        Ok(invoices)
+    }
+
     /// Charges what is due next, as of the day on which it fell due: a run that comes late charges what it would have
     /// charged in time, and not what a service used that would have been off by then.
     async fn charge_next(&mut self, tx: &TenantTx) -> Result<bool> {
+        let plan = self.next_plan(tx).await?;
         if self.plan.bill_in == BillIn::Arrears {
-            self.charge_in_arrears(tx).await?;
-            return Ok(true);
+            return self.charge_used(tx, plan).await;
         }
         let Some(on) = self.service.next_billing_on.filter(|_| self.service.state.is_on()) else {
             return Ok(false);
@@ -128,9 +146,52 @@ impl Held {
         if !self.facts(tx).await?.renews(as_of) {
             return Ok(false);
         }
-        let plan = plans::get(tx, self.service.plan_id).await?;
+        if plan.bill_in == BillIn::Arrears {
+            // Not before the period that is charged has ended.
+            let from = self.service.pending_change.map(|p| p.effective_on);
+            if from.is_some_and(|from| tx.today() < from) {
+                self.service.next_billing_on = from;
+                return Ok(false);
+            }
+            self.set_plan(plan);
+            self.use_on_credit(tx).await?;
+            return Ok(false);
+        }
         let only_if_covered = self.renews_when_covered();
         Ok(self.charge_in_advance(tx, &plan, only_if_covered).await?.is_some())
+    }
+
+    /// What the next period is charged by: the plan that is to follow, if one is, in its newest version.
+    async fn next_plan(&self, tx: &TenantTx) -> Result<Plan> {
+        let pending = self.service.pending_change.map(|p| p.plan_id);
+        plans::get(tx, pending.unwrap_or(self.service.plan_id)).await
+    }
+
+    /// Charges the period that was used, and goes on under the plan that follows.
+    async fn charge_used(&mut self, tx: &TenantTx, next: Plan) -> Result<bool> {
+        if next.id == self.plan.id || !self.service.state.is_on() {
+            return self.charge_in_arrears(tx).await;
+        }
+        let end = self.next_charge(tx, &self.plan)?.map(|c| c.period.end());
+        if let Some(end) = end {
+            self.charge_used_until(tx, end).await?;
+            if !same_periods(&self.plan, &next) {
+                self.service.anchor_at = Some(end);
+            }
+        }
+        self.set_plan(next.clone());
+        match next.bill_in {
+            BillIn::Arrears => self.use_on_credit(tx).await?,
+            BillIn::Advance => {
+                let only_if_covered = self.renews_when_covered();
+                let charged = self.charge_in_advance(tx, &next, only_if_covered).await?;
+                if charged.is_some() {
+                    self.service.period_starts_at = end.or(self.service.period_starts_at);
+                    self.service.period_ends_at = self.service.billed_until;
+                }
+            }
+        }
+        Ok(true)
     }
 }
 

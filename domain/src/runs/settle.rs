@@ -40,13 +40,21 @@ impl Held {
         if self.service.awaits_payment && self.begin_if_paid(tx, &facts).await? {
             facts = self.facts(tx).await?;
         }
+        if self.compensate(tx, &facts, lift).await? {
+            facts = self.facts(tx).await?;
+        }
         self.start_if_due(tx.now());
         let starts = self.was_pending() && self.service.state.is_on();
         if starts && facts.standing(tx.now()) != Standing::Good {
             // Whatever it becomes now, it was on first.
             self.checkpoint(tx).await?;
         }
+        let was_on = self.service.state.is_on();
         self.apply(&facts, tx.now(), lift);
+        if was_on && !self.service.state.is_on() {
+            let (service, address) = (&self.service, self.service.installation_address.as_ref());
+            billing::charge_late_fees(tx, service.id, service.subscriber_id, address).await?;
+        }
         self.stop_charging();
         self.resume_charging(tx).await
     }
@@ -78,12 +86,12 @@ impl Held {
     }
 
     /// The days of a period that something is spread over; None for hours.
-    fn days_of(&self, tx: &TenantTx, period: Period) -> Option<i32> {
+    pub(super) fn days_of(&self, tx: &TenantTx, period: Period) -> Option<i32> {
         let days = self.zone(tx).days_in(period);
         (self.plan.period_unit != IntervalUnit::Hour).then(|| i32::try_from(days).unwrap_or(i32::MAX))
     }
 
-    fn use_from(&mut self, tx: &TenantTx, period: Period) {
+    pub(super) fn use_from(&mut self, tx: &TenantTx, period: Period) {
         if self.service.state == ServiceState::Pending {
             self.service.started_on = Some(self.zone(tx).local_date(period.start()));
         }

@@ -85,6 +85,12 @@ impl Facts {
         }
     }
 
+    /// Since when it is blocked, being so now. Prepaid time ends at its instant, whenever a job comes to say so.
+    pub fn blocked_since(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        let ended = self.access_until().filter(|end| *end <= now);
+        ended.unwrap_or(now)
+    }
+
     /// Whether it is to be charged for its next period on that day: while it is served, also when its paid time ends at the
     /// very beginning of the day and there is no grace.
     pub fn renews(&self, at: DateTime<Utc>) -> bool {
@@ -168,6 +174,20 @@ pub fn charge_from(schedule: &Schedule, from: DateTime<Utc>, zone: Zone) -> Resu
         None => None,
     };
     Ok(Charge { period: rest, share })
+}
+
+/// The part of a charge before an instant, which is the beginning of a day; None when nothing of it is.
+pub fn cut_at(charge: Charge, end: DateTime<Utc>, zone: Zone) -> Result<Option<Charge>, PeriodError> {
+    if charge.period.end() <= end {
+        return Ok(Some(charge));
+    }
+    if end <= charge.period.start() {
+        return Ok(None);
+    }
+    let period = Period::new(charge.period.start(), end)?;
+    let days = u32::try_from(zone.days_in(period)).map_err(|_| PeriodError::OutsidePeriod)?;
+    let share = charge.share.map(|share| DayShare::new(days, share.total())).transpose()?;
+    Ok(Some(Charge { period, share }))
 }
 
 /// Where a first period lies that was charged as `charged` and is paid at `paid_at`: there, or as much later as it was

@@ -58,6 +58,13 @@ impl ServiceState {
     }
 }
 
+/// The plan that follows when the next period that is not charged yet begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PendingChange {
+    pub plan_id: PlanId,
+    pub effective_on: NaiveDate,
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Service {
     pub id: ServiceId,
@@ -88,6 +95,11 @@ pub struct Service {
     pub next_billing_on: Option<NaiveDate>,
     /// Pending until its first invoice is paid.
     pub awaits_payment: bool,
+    pub pending_change: Option<PendingChange>,
+    /// The first day without service, once its end is known; not charged.
+    pub ends_on: Option<NaiveDate>,
+    /// Why it ends.
+    pub end_reason: Option<String>,
     pub created_at: DateTime<Utc>,
     /// Counts changes.
     pub version: i32,
@@ -115,6 +127,10 @@ struct Row {
     access_until: Option<DateTime<Utc>>,
     next_billing_on: Option<NaiveDate>,
     awaits_payment: bool,
+    pending_plan_id: Option<PlanId>,
+    pending_on: Option<NaiveDate>,
+    ends_on: Option<NaiveDate>,
+    end_reason: Option<String>,
     created_at: DateTime<Utc>,
     version: i32,
 }
@@ -154,6 +170,10 @@ impl FromQueryResult for Service {
             access_until: row.access_until,
             next_billing_on: row.next_billing_on,
             awaits_payment: row.awaits_payment,
+            pending_change: (row.pending_plan_id.zip(row.pending_on))
+                .map(|(plan_id, effective_on)| PendingChange { plan_id, effective_on }),
+            ends_on: row.ends_on,
+            end_reason: row.end_reason,
             created_at: row.created_at,
             version: row.version,
         })

@@ -30,4 +30,8 @@ events! {
     ServiceSuspended;
     /// It was off and is on again.
     ServiceResumed;
+    /// It has another plan.
+    ServicePlanChanged;
+    /// It is over.
+    ServiceTerminated;
 }

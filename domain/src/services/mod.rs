@@ -12,8 +12,8 @@ mod rules;
 mod save;
 
 pub use create::{CreateService, check_start, create};
-pub use entity::{Service, ServiceState, ServiceStatus, Suspension, SuspensionCause};
-pub use events::{ServiceActivated, ServiceResumed, ServiceSuspended};
+pub use entity::{PendingChange, Service, ServiceState, ServiceStatus, Suspension, SuspensionCause};
+pub use events::{ServiceActivated, ServicePlanChanged, ServiceResumed, ServiceSuspended, ServiceTerminated};
 pub use queries::{
     ServiceKey, begun, by_ids, count_for_subscriber, due, expired_of, find, first_of_each, for_subscriber, get, lock, subscriber_of,
 };

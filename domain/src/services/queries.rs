@@ -21,7 +21,7 @@ macro_rules! select {
             "SELECT s.id, s.subscriber_id, s.plan_id, s.plan_version_id, s.status, s.suspension_cause, s.suspension_since,
                  s.suspension_reason, s.username, s.installation_address, s.started_on, s.anchor_at, s.period_starts_at,
                  s.period_ends_at, s.billed_until, s.billed_version_id, s.paid_until, s.access_until, s.next_billing_on, s.awaits_payment,
-                 s.created_at, s.version ",
+                 s.pending_plan_id, s.pending_on, s.ends_on, s.end_reason, s.created_at, s.version ",
             $from,
             $tail
         )
@@ -125,12 +125,14 @@ pub async fn lock(tx: &TenantTx, id: ServiceId) -> Result<Option<Service>> {
     tx.sql(select!("WHERE s.id = $1 FOR NO KEY UPDATE")).bind(id).optional().await
 }
 
-/// Services whose own dates ask for something by now: to begin, to be charged, to expire or to enter another period. At
-/// most `limit`, those after `after` in the order of their ids.
+/// Services whose own dates ask for something by now: to begin, to be charged, to expire, to enter another period or to end;
+/// those blocked for want of money since `blocked_before` among the last. At most `limit`, those after `after` in the order
+/// of their ids.
 pub async fn due(
     tx: &TenantTx,
     today: NaiveDate,
     now: DateTime<Utc>,
+    blocked_before: Option<DateTime<Utc>>,
     after: Option<ServiceId>,
     limit: i64,
 ) -> Result<Vec<ServiceId>> {
@@ -141,12 +143,16 @@ pub async fn due(
              UNION SELECT id FROM service WHERE status IN ('ACTIVE', 'GRACE') AND access_until <= $2
              UNION SELECT id FROM service WHERE status = 'ACTIVE' AND paid_until <= $2
              UNION SELECT id FROM service WHERE status IN ('ACTIVE', 'GRACE') AND period_ends_at <= $2 AND billed_until > period_ends_at
+             UNION SELECT id FROM service WHERE ends_on <= $1 AND status <> 'TERMINATED'
+             UNION SELECT id FROM service WHERE status = 'SUSPENDED' AND suspension_cause IN ('ARREARS', 'EXPIRED')
+                 AND suspension_since <= $5
          ) AS one WHERE ($3::uuid IS NULL OR id > $3) ORDER BY id LIMIT $4",
     )
     .bind(today)
     .bind(now)
     .bind(after)
     .bind(limit)
+    .bind(blocked_before)
     .scalars()
     .await
 }

@@ -1,5 +1,5 @@
-use super::entity::{Service, ServiceState, ServiceStatus};
-use super::events::{ServiceActivated, ServiceResumed, ServiceSuspended};
+use super::entity::{Service, ServiceStatus};
+use super::events::{ServiceActivated, ServicePlanChanged, ServiceResumed, ServiceSuspended, ServiceTerminated};
 use super::queries;
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
@@ -20,7 +20,8 @@ pub async fn save(tx: &TenantTx, before: &Service, after: Service) -> Result<Ser
             "UPDATE service SET plan_id = $3, plan_version_id = $4, status = $5, suspension_cause = $6, suspension_since = $7,
                  suspension_reason = $8, started_on = $9, anchor_at = $10, period_starts_at = $11, period_ends_at = $12,
                  billed_until = $13, paid_until = $14, access_until = $15, next_billing_on = $16, awaits_payment = $17,
-                 billed_version_id = $18, version = version + 1
+                 billed_version_id = $18, pending_plan_id = $19, pending_on = $20, ends_on = $21, end_reason = $22,
+                 version = version + 1
              WHERE id = $1 AND version = $2",
         )
         .bind(before.id)
@@ -41,19 +42,26 @@ pub async fn save(tx: &TenantTx, before: &Service, after: Service) -> Result<Ser
         .bind(after.next_billing_on)
         .bind(after.awaits_payment)
         .bind(after.billed_version_id)
+        .bind(after.pending_change.map(|p| p.plan_id))
+        .bind(after.pending_change.map(|p| p.effective_on))
+        .bind(after.ends_on)
+        .bind(after.end_reason)
         .run()
         .await?;
     if written == 0 {
         return Err(Error::internal(format!("{} was changed without its lock", before.id)));
     }
     let saved = queries::get(tx, before.id).await?;
-    tell(tx, &before.state, &saved).await?;
+    tell(tx, before, &saved).await?;
     Ok(saved)
 }
 
-async fn tell(tx: &TenantTx, before: &ServiceState, service: &Service) -> Result<()> {
+async fn tell(tx: &TenantTx, before: &Service, service: &Service) -> Result<()> {
     let (service_id, version) = (service.id, service.version);
-    match (before.status(), service.state.status()) {
+    if before.plan_id != service.plan_id {
+        tx.emit(&ServicePlanChanged { service_id, version }).await?;
+    }
+    match (before.state.status(), service.state.status()) {
         (ServiceStatus::Pending, ServiceStatus::Active) => tx.emit(&ServiceActivated { service_id, version }).await,
         (ServiceStatus::Active | ServiceStatus::Grace, ServiceStatus::Suspended) => {
             tx.emit(&ServiceSuspended { service_id, version }).await
@@ -61,6 +69,8 @@ async fn tell(tx: &TenantTx, before: &ServiceState, service: &Service) -> Result
         (ServiceStatus::Suspended, ServiceStatus::Active | ServiceStatus::Grace) => {
             tx.emit(&ServiceResumed { service_id, version }).await
         }
+        (ServiceStatus::Terminated, _) => Ok(()),
+        (_, ServiceStatus::Terminated) => tx.emit(&ServiceTerminated { service_id, version }).await,
         _ => Ok(()),
     }
 }

@@ -43,6 +43,7 @@ async fn issue_and_fail(isp: &Isp, subscriber_id: SubscriberId) -> String {
         description: "x".into(),
         quantity: Decimal::ONE,
         unit_price: Decimal::ONE,
+        discount_percent: None,
         tax_code: None,
     };
     let new = NewInvoice {

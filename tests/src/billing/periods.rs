@@ -56,6 +56,7 @@ impl Line {
             service_id: self.service,
             subscriber_id: self.subscriber,
             plan: self.plan.clone(),
+            difference: false,
             period: Period::of_days(zone, from.parse().unwrap(), until.parse().unwrap()).unwrap(),
             share,
             installation: installed_in.map(|region| Address {

@@ -99,6 +99,7 @@ impl Isp {
                 description: "Cable".into(),
                 quantity: Decimal::ONE,
                 unit_price: decimal(amount),
+                discount_percent: None,
                 tax_code: None,
             }],
             due_on: None,

@@ -48,6 +48,18 @@ impl TestApp {
 }
 
 impl Ask<'_> {
+    /// Changes how the ISP bills.
+    pub async fn bills(&self, mut change: Value) {
+        let version = self
+            .gql("{ billingSettings { version } }", json!({}))
+            .await
+            .at("billingSettings.version");
+        change["expectedVersion"] = version;
+        self.mutate("billingSettingsUpdate", change, "settings { version }")
+            .await
+            .done();
+    }
+
     pub async fn state(&self, service: &str) -> Value {
         let query = format!("query($id: ID!) {{ service(id: $id) {STATE} }}");
         self.gql(&query, json!({ "id": service })).await.at("service")

@@ -2,7 +2,8 @@
 
 mod access;
 mod activation;
-mod bench;
+pub mod bench;
+mod changes;
 mod inputs;
 mod renewal;
 mod use_of_network;

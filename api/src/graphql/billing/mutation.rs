@@ -7,6 +7,7 @@ use super::invoice::Invoice;
 use super::settings::{
     BillingSettingsUpdateInput, BillingSettingsUpdatePayload, TaxRegistrationAddInput, TaxRegistrationAddPayload,
 };
+use super::withholding::{WithholdingRecordInput, WithholdingRecordPayload};
 use crate::graphql::ctx::CtxExt;
 use crate::graphql::error::{ApiResult, payload};
 use crate::graphql::ids;
@@ -63,6 +64,20 @@ impl BillingMutation {
         InvoiceIssuePayload::of(result)
     }
 
+    /// Records tax that the payer withheld from an invoice and paid to the authority in this ISP's name, such as Indian TDS. It
+    /// settles the invoice as money would; the authority owes it from then on.
+    async fn withholding_record(&self, ctx: &Context<'_>, input: WithholdingRecordInput) -> ApiResult<WithholdingRecordPayload> {
+        let result = match input.command() {
+            Ok(cmd) => {
+                ctx.rq()
+                    .write(async move |tx| billing::withholding_record(tx, cmd.clone()).await)
+                    .await
+            }
+            Err(e) => Err(e),
+        };
+        WithholdingRecordPayload::of(result)
+    }
+
     /// Credits money of an invoice: of some lines, of all in proportion, or all that is left.
     async fn credit_note_issue(&self, ctx: &Context<'_>, input: CreditNoteIssueInput) -> ApiResult<CreditNoteIssuePayload> {
         let result = match input.command() {
@@ -87,6 +102,8 @@ pub struct InvoiceLineInput {
     quantity: Decimal,
     /// Tax excluded.
     unit_price: Decimal,
+    /// Off the price, 0 to 100; null = none.
+    discount_percent: Option<Decimal>,
     /// HSN/SAC or the local equivalent; null = internet access.
     tax_code: Option<String>,
 }
@@ -110,6 +127,7 @@ impl InvoiceIssueInput {
             description: line.description,
             quantity: line.quantity.0,
             unit_price: line.unit_price.0,
+            discount_percent: line.discount_percent.map(|percent| percent.0),
             tax_code: line.tax_code,
         };
         Ok(IssueInvoice {

@@ -1,3 +1,4 @@
+mod change;
 mod mutation;
 mod query;
 pub mod types;

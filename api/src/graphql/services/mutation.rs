@@ -1,6 +1,10 @@
 use async_graphql::{Context, Object};
 use trunkline_domain::runs;
 
+use super::change::{
+    ServiceChangeCancelInput, ServiceChangeCancelPayload, ServiceChangePlanInput, ServiceChangePlanPayload,
+    ServiceTerminateInput, ServiceTerminatePayload,
+};
 use super::types::{
     ServiceActivateInput, ServiceActivatePayload, ServiceCreateInput, ServiceCreatePayload, ServicePasswordSetInput,
     ServicePasswordSetPayload, ServiceResumeInput, ServiceResumePayload, ServiceSuspendInput, ServiceSuspendPayload,
@@ -63,6 +67,45 @@ impl ServicesMutation {
             Err(e) => Err(e),
         };
         ServiceResumePayload::of(result)
+    }
+
+    /// Gives a service another plan, now or at the next period.
+    async fn service_change_plan(&self, ctx: &Context<'_>, input: ServiceChangePlanInput) -> ApiResult<ServiceChangePlanPayload> {
+        let result = match input.command() {
+            Ok(cmd) => {
+                ctx.rq()
+                    .write(async move |tx| runs::service_change_plan(tx, &cmd).await)
+                    .await
+            }
+            Err(e) => Err(e),
+        };
+        ServiceChangePlanPayload::of(result)
+    }
+
+    /// Takes back what is planned for a service: the plan that is to follow, and its end.
+    async fn service_change_cancel(
+        &self,
+        ctx: &Context<'_>,
+        input: ServiceChangeCancelInput,
+    ) -> ApiResult<ServiceChangeCancelPayload> {
+        let result = match input.command() {
+            Ok(id) => {
+                ctx.rq()
+                    .write(async move |tx| runs::service_change_cancel(tx, id).await)
+                    .await
+            }
+            Err(e) => Err(e),
+        };
+        ServiceChangeCancelPayload::of(result)
+    }
+
+    /// Ends a service. What is charged and not given any more is credited, as `BillingSettings.terminationCredit` says.
+    async fn service_terminate(&self, ctx: &Context<'_>, input: ServiceTerminateInput) -> ApiResult<ServiceTerminatePayload> {
+        let result = match input.command() {
+            Ok(cmd) => ctx.rq().write(async move |tx| runs::service_terminate(tx, &cmd).await).await,
+            Err(e) => Err(e),
+        };
+        ServiceTerminatePayload::of(result)
     }
 
     /// Sets the network password. A subscriber may set that of its own services.

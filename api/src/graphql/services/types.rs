@@ -55,6 +55,22 @@ pub struct Suspension {
     pub reason: Option<String>,
 }
 
+/// The plan that follows, and the first day on which the service has it.
+pub struct PendingChange(services::PendingChange);
+
+#[Object]
+impl PendingChange {
+    async fn plan(&self, ctx: &Context<'_>) -> ApiResult<Plan> {
+        let found = ctx.rq().loader().load_one(self.0.plan_id).await?;
+        Ok(Plan(found.ok_or(Error::Forbidden)?))
+    }
+
+    /// The first day of the next period that is not charged yet.
+    async fn effective_on(&self) -> Date {
+        Date(self.0.effective_on)
+    }
+}
+
 /// A plan that a subscriber has.
 #[derive(Clone)]
 pub struct Service(pub services::Service);
@@ -97,6 +113,16 @@ impl Service {
             since: DateTime(s.since),
             reason: s.reason.clone(),
         })
+    }
+
+    /// Null when no other plan is to follow.
+    async fn pending_change(&self) -> Option<PendingChange> {
+        self.0.pending_change.map(PendingChange)
+    }
+
+    /// The first day without service: of one that is over, or whose end is known.
+    async fn ends_on(&self) -> Option<Date> {
+        self.0.ends_on.map(Date)
     }
 
     /// RADIUS user name, unique within the tenant regardless of case.

@@ -4,7 +4,7 @@ use super::entity::{CreditNote, CreditNoteLine, CreditNoteTax};
 use crate::billing::queries::{own, whose};
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
-use crate::kernel::ids::{CreditNoteId, InvoiceId};
+use crate::kernel::ids::{CreditNoteId, InvoiceId, ServiceId};
 
 macro_rules! select {
     ($tail:literal) => {
@@ -80,5 +80,18 @@ pub async fn taxes_of(tx: &TenantTx, notes: &[CreditNoteId]) -> Result<Vec<Credi
     .bind(CreditNoteId::array(notes))
     .bind(own(tx))
     .all()
+    .await
+}
+
+/// The credit note that a use case wrote into its audit entry as its own.
+pub async fn made_by(tx: &TenantTx, action: &str, service: ServiceId, key: Uuid) -> Result<Option<CreditNote>> {
+    tx.sql(select!(
+        "JOIN audit_entry a ON (a.detail ->> 'credit_note_id')::uuid = n.id
+         WHERE a.target_id = $1 AND a.action = $2 AND a.detail ->> 'idempotency_key' = $3"
+    ))
+    .bind(service)
+    .bind(action)
+    .bind(key.to_string())
+    .optional()
     .await
 }

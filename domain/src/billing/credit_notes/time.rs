@@ -85,6 +85,22 @@ pub async fn credit_difference(
     Ok(notes)
 }
 
+/// The time that plans' prices are charged for from `from` on, and the share of the full period that it is, invoice by
+/// invoice: what a dearer plan costs more is charged for the same. What is charged by hours is not among it.
+pub async fn charged_days(tx: &TenantTx, service: ServiceId, from: DateTime<Utc>) -> Result<Vec<(Period, DayShare)>> {
+    let pieces = coverage::cut_out(tx, service, from, None).await?;
+    let mut charged = Vec::new();
+    for invoice in in_order(&pieces) {
+        let of = Creditable::lock(tx, invoice, "id").await?;
+        for piece in pieces.iter().filter(|p| p.invoice_id == invoice && p.is_plan_charge()) {
+            if let Some(share) = share(tx, &of, piece)? {
+                charged.push((piece.period()?, share));
+            }
+        }
+    }
+    Ok(charged)
+}
+
 fn in_order(pieces: &[Fragment]) -> Vec<InvoiceId> {
     let mut seen = BTreeSet::new();
     pieces.iter().map(|p| p.invoice_id).filter(|i| seen.insert(*i)).collect()

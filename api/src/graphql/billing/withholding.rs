@@ -1,0 +1,31 @@
+use async_graphql::{ID, InputObject};
+use trunkline_domain::Result;
+use trunkline_domain::billing::RecordWithholding;
+
+use super::invoice::Invoice;
+use crate::graphql::error::payload;
+use crate::graphql::ids;
+use crate::graphql::scalars::{Decimal, Uuid};
+
+#[derive(InputObject)]
+pub struct WithholdingRecordInput {
+    invoice_id: ID,
+    /// At most what is due.
+    amount: Decimal,
+    /// Of the certificate, if there is one yet.
+    reference: Option<String>,
+    idempotency_key: Uuid,
+}
+
+impl WithholdingRecordInput {
+    pub fn command(self) -> Result<RecordWithholding> {
+        Ok(RecordWithholding {
+            invoice_id: ids::input(&self.invoice_id, "invoiceId")?,
+            amount: self.amount.0,
+            reference: self.reference,
+            idempotency_key: self.idempotency_key.0,
+        })
+    }
+}
+
+payload!(WithholdingRecordPayload { invoice: Invoice });

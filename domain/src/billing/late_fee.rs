@@ -1,0 +1,66 @@
+use rust_decimal::Decimal;
+use sea_orm::FromQueryResult;
+
+use super::issue::{NewInvoice, issue};
+use super::lines::{LateFee, NewLine};
+use super::setup;
+use crate::kernel::db::TenantTx;
+use crate::kernel::error::{Error, Result};
+use crate::kernel::ids::{InvoiceId, ServiceId, SubscriberId};
+use crate::kernel::money::Money;
+use crate::subscribers::Address;
+
+/// Charges the settings' late fee, if there is one, for each invoice over the service's time that is due and unpaid: once an
+/// invoice, on an invoice of its own. For a service that has just been switched off for it.
+pub async fn charge_late_fees(
+    tx: &TenantTx,
+    service_id: ServiceId,
+    subscriber_id: SubscriberId,
+    installation: Option<&Address>,
+) -> Result<()> {
+    #[derive(FromQueryResult)]
+    struct Late {
+        id: InvoiceId,
+        number: String,
+        tax_code: Option<String>,
+    }
+    let Some(fee) = setup::settings(tx).await?.settings.late_fee else {
+        return Ok(());
+    };
+    let fee: Decimal = Money::new(fee, tx.tenant().currency()).map_err(Error::internal)?.amount();
+    let late: Vec<Late> = tx
+        .sql(
+            "SELECT DISTINCT ON (i.id) i.id, i.number, l.tax_code
+             FROM coverage c JOIN invoice_line l ON l.id = c.invoice_line_id JOIN invoice i ON i.id = l.invoice_id
+             WHERE c.service_id = $1 AND i.status IN ('ISSUED', 'PARTIALLY_PAID') AND i.due_on < $2
+                 AND i.late_fee_invoice_id IS NULL ORDER BY i.id, l.position",
+        )
+        .bind(service_id)
+        .bind(tx.today())
+        .all()
+        .await?;
+    for invoice in late {
+        let id = InvoiceId::new();
+        let line = LateFee {
+            service_id,
+            subscriber_id,
+            number: invoice.number,
+            amount: fee,
+            tax_code: invoice.tax_code,
+            installation: installation.cloned(),
+        };
+        let new = NewInvoice {
+            id,
+            subscriber_id,
+            due_on: tx.today(),
+            lines: vec![NewLine::LateFee(line)],
+        };
+        issue(tx, new).await?;
+        tx.sql("UPDATE invoice SET late_fee_invoice_id = $2 WHERE id = $1")
+            .bind(invoice.id)
+            .bind(id)
+            .run()
+            .await?;
+    }
+    Ok(())
+}

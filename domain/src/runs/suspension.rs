@@ -1,0 +1,131 @@
+//! What becomes of the days that a service was off, as `BillingSettings.suspensionCredit` says. They are whole days of the ISP's
+//! calendar, from the day of the suspension to the day before the one on which it goes on, which is a service day again.
+
+use chrono::{DateTime, Days, Utc};
+
+use super::held::Held;
+use super::standing::{Charged, Facts, Standing, moved_to};
+use crate::billing::rules::SuspensionCredit;
+use crate::billing::{self, credit_notes};
+use crate::kernel::calendar::{Interval, IntervalUnit, Period, days_between};
+use crate::kernel::db::TenantTx;
+use crate::kernel::error::{Error, Result};
+use crate::plans::BillIn;
+use crate::services::{Suspension, SuspensionCause};
+
+const REASON: &str = "Days without service";
+
+impl Held {
+    /// Gives back the days of a suspension that is about to be lifted; answers whether what is charged has changed. Days that
+    /// were given back are not charged any more, so asking again does nothing.
+    pub(super) async fn compensate(&mut self, tx: &TenantTx, facts: &Facts, lift: bool) -> Result<bool> {
+        let Some(suspension) = self.service.state.suspension().cloned() else {
+            return Ok(false);
+        };
+        if !is_over(&suspension, facts, lift, tx) {
+            return Ok(false);
+        }
+        match self.settings.suspension_credit {
+            SuspensionCredit::None => Ok(false),
+            SuspensionCredit::CreditDays => self.credit_days(tx, &suspension).await,
+            SuspensionCredit::ShiftPeriod => match unpaid_period(&suspension, facts) {
+                Some(period) => self.begin_period_today(tx, period).await,
+                None => self.shift_period(tx, &suspension).await,
+            },
+        }
+    }
+
+    async fn credit_days(&mut self, tx: &TenantTx, suspension: &Suspension) -> Result<bool> {
+        let Some((off, _)) = self.days_off(tx, suspension) else {
+            return Ok(false);
+        };
+        let notes = credit_notes::credit_time(tx, self.service.id, off.start(), Some(off.end()), REASON).await?;
+        let skipped = self.skip_uncharged(tx, off).await?;
+        Ok(!notes.is_empty() || skipped)
+    }
+
+    /// What is left of the charged time is given after the suspension; later periods follow from there.
+    async fn shift_period(&mut self, tx: &TenantTx, suspension: &Suspension) -> Result<bool> {
+        let Some((off, days)) = self.days_off(tx, suspension) else {
+            return Ok(false);
+        };
+        let skipped = self.skip_uncharged(tx, off).await?;
+        let Some(billed) = self.service.billed_until.filter(|until| *until > off.start() && !skipped) else {
+            return Ok(skipped);
+        };
+        billing::shift_coverage(tx, self.service.id, off.start(), days).await?;
+        let zone = self.zone(tx);
+        let later = |at| zone.start_of_day(zone.local_date(at) + Days::new(days));
+        self.service.billed_until = Some(later(billed));
+        self.service.period_ends_at = self
+            .service
+            .period_ends_at
+            .map(|end| if end > off.start() { later(end) } else { end });
+        self.service.anchor_at = self.anchor_before(tx, later(billed))?.or(self.service.anchor_at);
+        Ok(true)
+    }
+
+    /// An anchor from which a period ends at that instant.
+    fn anchor_before(&self, tx: &TenantTx, end: DateTime<Utc>) -> Result<Option<DateTime<Utc>>> {
+        let count = u32::try_from(self.plan.period_count).map_err(Error::internal)?;
+        let interval = Interval::new(self.plan.period_unit, count).map_err(Error::internal)?;
+        let zone = self.zone(tx);
+        Ok(interval.before(zone.local_date(end)).map(|day| zone.start_of_day(day)))
+    }
+
+    /// The whole of a period that was off for want of its payment begins today (golden IN-09, policy C).
+    async fn begin_period_today(&mut self, tx: &TenantTx, charged: Period) -> Result<bool> {
+        let (zone, anchor) = (self.zone(tx), self.settings.billing_anchor());
+        let schedule = self.schedule(tx)?;
+        let from = |start| self.schedule_from(tx, start).unwrap_or(schedule);
+        let to = moved_to(charged, tx.now(), self.plan.period_unit, anchor, from, zone).map_err(Error::internal)?;
+        if to == charged {
+            return Ok(false);
+        }
+        billing::move_coverage(tx, self.service.id, charged, to, self.days_of(tx, to)).await?;
+        self.use_from(tx, to);
+        Ok(true)
+    }
+
+    /// The days without service, and how many they are; None when there are none.
+    fn days_off(&self, tx: &TenantTx, suspension: &Suspension) -> Option<(Period, u64)> {
+        let zone = self.zone(tx);
+        let first = zone.local_date(suspension.since);
+        let days = u64::try_from(days_between(first, tx.today())).ok().filter(|days| *days > 0)?;
+        let off = Period::of_days(zone, first, tx.today()).ok()?;
+        (self.plan.period_unit != IntervalUnit::Hour).then_some((off, days))
+    }
+
+    /// In arrears: what was used before the suspension is charged now, and the next charge begins where service does.
+    async fn skip_uncharged(&mut self, tx: &TenantTx, off: Period) -> Result<bool> {
+        let charged = self.service.billed_until.or(self.service.anchor_at);
+        if self.plan.bill_in != BillIn::Arrears || charged >= Some(off.end()) {
+            return Ok(false);
+        }
+        self.charge_used_until(tx, off.start()).await?;
+        self.service.billed_until = Some(off.end());
+        if self.settings.suspension_credit == SuspensionCredit::ShiftPeriod {
+            self.service.anchor_at = Some(off.end());
+        }
+        // Where the next period lies is found when charging goes on.
+        self.service.next_billing_on = None;
+        Ok(true)
+    }
+}
+
+/// Whether it goes on now, or has been paid for.
+fn is_over(suspension: &Suspension, facts: &Facts, lift: bool, tx: &TenantTx) -> bool {
+    match suspension.cause {
+        SuspensionCause::Staff | SuspensionCause::Subscriber => lift,
+        SuspensionCause::Arrears | SuspensionCause::Expired => {
+            !facts.owes() || !matches!(facts.standing(tx.now()), Standing::Blocked(_))
+        }
+    }
+}
+
+/// The last period that is charged, where it is the one that was not paid for in time.
+fn unpaid_period(suspension: &Suspension, facts: &Facts) -> Option<Period> {
+    let last: &Charged = facts.charged.last()?;
+    let expired = suspension.cause == SuspensionCause::Expired;
+    (expired && last.paid && !last.credited && last.period.contains(suspension.since)).then_some(last.period)
+}
