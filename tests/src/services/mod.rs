@@ -5,5 +5,6 @@ mod activation;
 pub mod bench;
 mod changes;
 mod inputs;
+mod lives;
 mod renewal;
 mod use_of_network;
