@@ -4,7 +4,8 @@ use rust_decimal::Decimal;
 use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
-use super::payment::{Settled, announce_reopened, status};
+use super::events::InvoicePaid;
+use super::payment::{Settled, announce_reopened, open_invoices, status};
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::ids::{InvoiceId, SubscriberId};
@@ -36,6 +37,37 @@ pub(super) async fn consume(tx: &TenantTx, payer: SubscriberId, invoice: Invoice
     )
     .await?;
     Ok(taken)
+}
+
+/// Lets invoices that are owed again take what credit the payer has in hand, the oldest due first: none stays open beside it.
+/// The payer is locked.
+pub async fn consume_again(tx: &TenantTx, payer: SubscriberId, invoices: &[InvoiceId]) -> Result<()> {
+    let mut open = open_invoices(tx, payer).await?;
+    open.retain(|invoice| invoices.contains(&invoice.id));
+    open.sort_by_key(|invoice| (invoice.due_on, invoice.issued_on));
+    for invoice in open {
+        let taken = consume(tx, payer, invoice.id, invoice.amount_due).await?;
+        if !taken.is_positive() {
+            return Ok(());
+        }
+        tx.sql(concat!(
+            "UPDATE invoice i SET amount_credited = i.amount_credited + $2, status = ",
+            status!("i.amount_paid", "i.amount_credited + $2", "i.credit_noted"),
+            " WHERE i.id = $1"
+        ))
+        .bind(invoice.id)
+        .bind(taken.amount())
+        .run()
+        .await?;
+        if taken == invoice.amount_due {
+            tx.emit(&InvoicePaid {
+                invoice_id: invoice.id,
+                subscriber_id: payer,
+            })
+            .await?;
+        }
+    }
+    Ok(())
 }
 
 #[derive(Clone, Debug, PartialEq, FromQueryResult)]

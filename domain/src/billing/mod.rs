@@ -29,7 +29,7 @@ mod update_settings;
 mod withholding;
 
 pub use coverage::{Covered, covered, first_invoice_of, move_coverage, owing_services, shift_coverage};
-pub use credit::undo_credit;
+pub use credit::{consume_again, undo_credit};
 pub use entity::{Invoice, InvoiceLine, InvoiceLineKind, InvoiceStatus, InvoiceTax, Settings, TaxRegistration, sum_taxes};
 pub use issue::{NewInvoice, covered_by_credit, issue};
 pub use late_fee::charge_late_fees;

@@ -22,7 +22,8 @@ pub struct ReversePayment {
     pub key: Option<Uuid>,
 }
 
-/// Takes a payment back: a cheque that bounced, a slip of the finger. What it settled is owed again. Its surplus comes out of
+/// Takes a payment back: a cheque that bounced, a slip of the finger. What it settled is owed again, but for what credit in
+/// hand settles in its place. Its surplus comes out of
 /// the credit in hand; what invoices have consumed of that since is taken back from them, the newest first, so that credit
 /// never goes below nothing.
 pub async fn reverse(tx: &TenantTx, mut cmd: ReversePayment) -> Result<Payment> {
@@ -42,6 +43,8 @@ pub async fn reverse(tx: &TenantTx, mut cmd: ReversePayment) -> Result<Payment> 
     let unallocated = payment.unallocated()?;
     cover(tx, subscriber, unallocated).await?;
     book(tx, &payment, subscriber, unallocated).await?;
+    let reopened: Vec<InvoiceId> = allocated.iter().map(|(invoice, _)| *invoice).collect();
+    billing::consume_again(tx, subscriber, &reopened).await?;
     tx.audit("paymentReverse", payment.id.0, &cmd).await?;
     tx.emit(&PaymentReversed {
         payment_id: payment.id,

@@ -237,12 +237,15 @@ impl<'a> Life<'a> {
 
     /// A service that is on has today charged once, or is charged for it when its period ends.
     async fn check_today(&mut self, story: &[String]) {
-        let sql = "SELECT s.status, p.bill_in, s.ends_on, (SELECT count(*) FROM {role}.coverage c
+        // Nothing is charged between the day's run and the next: what resumes meanwhile waits for that.
+        let sql = "SELECT s.status, p.bill_in, s.ends_on, s.next_billing_on,
+                 coalesce(s.next_billing_on <= (platform.now() AT TIME ZONE '{zone}')::date, false) AS is_due, (SELECT count(*) FROM {role}.coverage c
                  WHERE c.service_id = s.id AND c.charge = 'plan' AND c.period @> platform.now()) AS covered
              FROM {role}.service s JOIN {role}.plan p ON p.id = s.plan_id";
         for service in self.ask(sql).await {
             let on = ["ACTIVE", "GRACE"].contains(&service["status"].as_str().unwrap());
             let expected = match (on, service["bill_in"].as_str().unwrap()) {
+                (true, "ADVANCE") if service["is_due"] == true => continue,
                 (true, "ADVANCE") => json!(1),
                 (true, _) => json!(0),
                 (false, _) => continue,

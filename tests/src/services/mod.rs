@@ -7,4 +7,5 @@ mod changes;
 mod inputs;
 mod lives;
 mod renewal;
+mod rush;
 mod use_of_network;
