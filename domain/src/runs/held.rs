@@ -141,6 +141,8 @@ impl Held {
     /// Brings paid time, access and, for a service that has begun, its state in line with the facts. What staff or the
     /// subscriber switched off stays off unless `lift`.
     pub fn apply(&mut self, facts: &Facts, now: DateTime<Utc>, lift: bool) {
+        // RADIUS let nobody in from then on, whenever a job comes to say so.
+        let told_until = self.service.access_until.filter(|end| *end <= now);
         self.service.paid_until = facts.paid_until();
         let ends_at = self.service.ends_on.map(|day| facts.zone.start_of_day(day));
         self.service.access_until = [facts.access_until(), ends_at].into_iter().flatten().min();
@@ -156,7 +158,7 @@ impl Held {
             Standing::Good => self.service.state = ServiceState::Active,
             Standing::Grace => self.service.state = ServiceState::Grace,
             Standing::Blocked(cause) if self.service.state.cause() == Some(cause) => {}
-            Standing::Blocked(cause) => self.suspend(cause, None, facts.blocked_since(now)),
+            Standing::Blocked(cause) => self.suspend(cause, None, told_until.unwrap_or(now)),
         }
     }
 

@@ -3,6 +3,7 @@
 
 mod access;
 mod activation;
+mod catalogue;
 mod charge;
 mod directors;
 mod held;
@@ -18,6 +19,7 @@ mod termination;
 
 pub use access::{ResumeService, SetServicePassword, SuspendService, service_password_set, service_resume, service_suspend};
 pub use activation::{ActivateService, ServiceOrder, service_activate, service_create};
+pub use catalogue::{plan_create, plan_update};
 pub use charge::RefreshService;
 pub use directors::{CreateDirector, director_create};
 pub use plan_change::{ChangePlan, ChangeTiming, Changed, service_change_cancel, service_change_plan};

@@ -85,12 +85,6 @@ impl Facts {
         }
     }
 
-    /// Since when it is blocked, being so now. Prepaid time ends at its instant, whenever a job comes to say so.
-    pub fn blocked_since(&self, now: DateTime<Utc>) -> DateTime<Utc> {
-        let ended = self.access_until().filter(|end| *end <= now);
-        ended.unwrap_or(now)
-    }
-
     /// Whether it is to be charged for its next period on that day: while it is served, also when its paid time ends at the
     /// very beginning of the day and there is no grace.
     pub fn renews(&self, at: DateTime<Utc>) -> bool {

@@ -360,11 +360,19 @@ async fn a_service_that_fails_holds_nobody_up() {
     isp.service(&subscriber, &bad, "ravi-bad", json!({})).await;
     isp.service(&subscriber, &good, "ravi-good", json!({})).await;
     let unknown = json!({ "id": bad, "expectedVersion": 1, "taxCode": "000000" });
-    isp.mutate("planUpdate", unknown, "plan { id }").await.done();
+    assert_eq!(
+        isp.mutate("planUpdate", unknown, "plan { id }").await.refusals(),
+        ["INVALID taxCode"]
+    );
+    // As if the ISP had taken over other tax rules since.
+    let role = &app.db.tenants.iter().find(|t| t.slug == "asha").unwrap().role;
+    let plan = bad.trim_start_matches("plan_");
+    let set = format!("UPDATE \"{role}\".plan_version SET tax_code = '000000' WHERE plan_id = '{plan}'");
+    crate::harness::execute(&mut app.db.admin().await, set).await;
     app.set_clock("2026-05-01T10:00:00Z").await;
     app.run_jobs().await;
     assert_eq!(isp.invoices_of(&subscriber).await.len(), 3);
-    let mended = json!({ "id": bad, "expectedVersion": 2, "taxCode": null });
+    let mended = json!({ "id": bad, "expectedVersion": 1, "taxCode": null });
     isp.mutate("planUpdate", mended, "plan { id }").await.done();
     app.set_clock("2026-05-02T10:00:00Z").await;
     app.run_jobs().await;

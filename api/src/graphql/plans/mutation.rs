@@ -1,5 +1,6 @@
 use async_graphql::{Context, Object};
 use trunkline_domain::plans::{self, CreatePlan};
+use trunkline_domain::runs;
 
 use super::types::{PlanCreateInput, PlanCreatePayload, PlanRetireInput, PlanRetirePayload, PlanUpdateInput, PlanUpdatePayload};
 use crate::graphql::ctx::CtxExt;
@@ -18,7 +19,7 @@ impl PlansMutation {
         #[graphql(desc = "What is asked for.")] input: PlanCreateInput,
     ) -> ApiResult<PlanCreatePayload> {
         let cmd = CreatePlan::from(input);
-        PlanCreatePayload::of(ctx.rq().write(async move |tx| plans::create(tx, cmd.clone()).await).await)
+        PlanCreatePayload::of(ctx.rq().write(async move |tx| runs::plan_create(tx, cmd.clone()).await).await)
     }
 
     /// A new price or speed makes a new version; running services keep theirs until their next period.
@@ -28,7 +29,7 @@ impl PlansMutation {
         #[graphql(desc = "What is asked for.")] input: PlanUpdateInput,
     ) -> ApiResult<PlanUpdatePayload> {
         let result = match input.command() {
-            Ok(cmd) => ctx.rq().write(async move |tx| plans::update(tx, cmd.clone()).await).await,
+            Ok(cmd) => ctx.rq().write(async move |tx| runs::plan_update(tx, cmd.clone()).await).await,
             Err(e) => Err(e),
         };
         PlanUpdatePayload::of(result)
