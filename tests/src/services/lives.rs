@@ -262,7 +262,8 @@ async fn live(slug: &str, zone: &'static str, seed: u64) {
     let mut story = vec![format!("seed {seed} in {zone}")];
     for _ in 0..STEPS {
         life.later().await;
-        story.push(format!("{}: {}", life.at, life.step().await));
+        let (at, step) = (life.at, life.step().await);
+        story.push(format!("{at}: {step}"));
         life.check(&story).await;
     }
     app.run_jobs().await;

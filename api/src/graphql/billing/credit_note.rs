@@ -33,6 +33,7 @@ impl CreditNote {
 
 #[Object]
 impl CreditNote {
+    /// Names it everywhere.
     pub async fn id(&self) -> ID {
         ids::out(self.0.id)
     }
@@ -52,14 +53,17 @@ impl CreditNote {
         Ok(ctx.rq().loader().load_one(self.0.invoice_id).await?.map(Invoice))
     }
 
+    /// Why it was issued; printed on it.
     async fn reason(&self) -> &str {
         &self.0.reason
     }
 
+    /// On the ISP's calendar.
     async fn issued_on(&self) -> Date {
         Date(self.0.issued_on)
     }
 
+    /// What of which of the invoice's lines is taken back.
     async fn lines(&self, ctx: &Context<'_>) -> ApiResult<Vec<InvoiceLine>> {
         let lines = ctx.rq().loader().load_one(CreditLinesOf(self.0.id)).await?;
         Ok(lines
@@ -86,6 +90,7 @@ impl CreditNote {
         self.money(self.0.subtotal)
     }
 
+    /// Sum of the taxes taken back.
     async fn tax_total(&self) -> ApiResult<Money> {
         self.money(self.0.tax_total)
     }
@@ -103,6 +108,7 @@ impl CreditNote {
 
 lookup!(CreditNoteId => credit_notes::CreditNote, credit_notes::by_ids, |note| note.id);
 
+/// A line of an invoice of which something is to be credited.
 #[derive(InputObject)]
 pub struct CreditNoteLineInput {
     /// A line of that invoice.
@@ -115,13 +121,16 @@ pub struct CreditNoteLineInput {
 /// credits money: the service's time stays as it is.
 #[derive(InputObject)]
 pub struct CreditNoteIssueInput {
+    /// The invoice that it corrects.
     invoice_id: ID,
     /// Tax excluded, over all lines in proportion; only where all lines are taxed alike. Absent with `lines` absent: all that
     /// is left.
     amount: Option<Decimal>,
+    /// Some lines, each once, and how much of them; not together with `amount`.
     lines: Option<Vec<CreditNoteLineInput>>,
     /// Printed on the credit note.
     reason: String,
+    /// Makes a repeated call answer with the first one's credit note.
     idempotency_key: Uuid,
 }
 

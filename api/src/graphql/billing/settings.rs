@@ -208,10 +208,13 @@ impl From<billing::Settings> for BillingSettings {
 pub struct BillingSettingsUpdateInput {
     /// The version that was read; another one is STALE_VERSION.
     expected_version: i32,
+    /// When periods begin.
     anchor: MaybeUndefined<BillingAnchor>,
     /// 1 to 28.
     calendar_day: MaybeUndefined<i32>,
+    /// When new services go on line.
     activation: MaybeUndefined<ActivationPolicy>,
+    /// How prepaid services go on.
     prepaid_renewal: MaybeUndefined<PrepaidRenewal>,
     /// 0 to 60.
     renewal_lead_days: MaybeUndefined<i32>,
@@ -223,15 +226,21 @@ pub struct BillingSettingsUpdateInput {
     terminate_after_days: MaybeUndefined<i32>,
     /// Tax excluded; null: none.
     late_fee: MaybeUndefined<Decimal>,
+    /// What becomes of the days spent suspended.
     suspension_credit: MaybeUndefined<SuspensionCredit>,
+    /// What a subscriber who leaves gets back.
     termination_credit: MaybeUndefined<TerminationCredit>,
+    /// What a change of plan within a period leaves in the books.
     plan_change_document: MaybeUndefined<PlanChangeDocument>,
+    /// Where tax is rounded.
     tax_level: MaybeUndefined<TaxLevel>,
+    /// How amounts are rounded to the currency's scale.
     rounding_mode: MaybeUndefined<RoundingMode>,
     /// Null: totals are not rounded.
     round_invoice_to: MaybeUndefined<Decimal>,
     /// Must fit the country's rule for document numbers up to the last number of a year, and not repeat numbers given.
     invoice_number_pattern: MaybeUndefined<String>,
+    /// As `invoiceNumberPattern`, and another one.
     credit_note_number_pattern: MaybeUndefined<String>,
     /// 1 to 12.
     fiscal_year_start_month: MaybeUndefined<i32>,

@@ -7,13 +7,16 @@ use crate::graphql::error::payload;
 use crate::graphql::ids;
 use crate::graphql::scalars::{Decimal, Uuid};
 
+/// Tax that the payer kept back and pays to the authority in the ISP's name.
 #[derive(InputObject)]
 pub struct WithholdingRecordInput {
+    /// The invoice of which it was kept back.
     invoice_id: ID,
     /// At most what is due.
     amount: Decimal,
     /// Of the certificate, if there is one yet.
     reference: Option<String>,
+    /// Makes a repeated call answer with the first one's result.
     idempotency_key: Uuid,
 }
 

@@ -11,6 +11,7 @@ use crate::graphql::error::{ApiResult, UserError, payload, settle};
 use crate::graphql::ids;
 use crate::graphql::scalars::{Date, Uuid};
 
+/// When a service gets its other plan.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 pub enum ChangeTiming {
     /// From `effectiveOn` on.
@@ -19,13 +20,18 @@ pub enum ChangeTiming {
     NextPeriod,
 }
 
+/// A service that is to have another plan.
 #[derive(InputObject)]
 pub struct ServiceChangePlanInput {
+    /// Which.
     id: ID,
+    /// The plan that it gets; of those on sale.
     plan_id: ID,
+    /// Now, or when the next period begins.
     timing: ChangeTiming,
     /// Only with NOW; default today. That day belongs to the new plan. Not before the period that is being used.
     effective_on: Option<Date>,
+    /// Makes a repeated call answer with the first one's result.
     idempotency_key: Uuid,
 }
 
@@ -44,8 +50,10 @@ impl ServiceChangePlanInput {
     }
 }
 
+/// What became of the request: the object, or why not.
 #[derive(SimpleObject)]
 pub struct ServiceChangePlanPayload {
+    /// As it is now; null when refused.
     pub service: Option<Service>,
     /// At the new plan, or over the difference; null when there is none.
     pub invoice: Option<Invoice>,
@@ -71,8 +79,10 @@ impl ServiceChangePlanPayload {
     }
 }
 
+/// A service of which nothing is planned any more.
 #[derive(InputObject)]
 pub struct ServiceChangeCancelInput {
+    /// Which.
     id: ID,
 }
 
@@ -84,13 +94,16 @@ impl ServiceChangeCancelInput {
 
 payload!(ServiceChangeCancelPayload { service: Service });
 
+/// A service that is to end.
 #[derive(InputObject)]
 pub struct ServiceTerminateInput {
+    /// Which.
     id: ID,
     /// Why it ends; stands on its credit note.
     reason: String,
     /// The first day without service; it is not charged. Default: today. On a day to come the service goes on until then.
     effective_on: Option<Date>,
+    /// Makes a repeated call answer with the first one's result.
     idempotency_key: Uuid,
 }
 
@@ -105,8 +118,10 @@ impl ServiceTerminateInput {
     }
 }
 
+/// What became of the request: the object, or why not.
 #[derive(SimpleObject)]
 pub struct ServiceTerminatePayload {
+    /// As it is now; null when refused.
     pub service: Option<Service>,
     /// Over what was charged and is not given any more; the earliest, if several invoices charged it. Null when there is none.
     pub credit_note: Option<CreditNote>,

@@ -60,6 +60,7 @@ pub struct PendingChange(services::PendingChange);
 
 #[Object]
 impl PendingChange {
+    /// Which plan it is.
     async fn plan(&self, ctx: &Context<'_>) -> ApiResult<Plan> {
         let found = ctx.rq().loader().load_one(self.0.plan_id).await?;
         Ok(Plan(found.ok_or(Error::Forbidden)?))
