@@ -67,6 +67,8 @@ pub fn registry() -> jobs::Registry {
         .unheard::<services::ServiceActivated>()
         .unheard::<services::ServiceSuspended>()
         .unheard::<services::ServiceResumed>()
+        .unheard::<services::ServicePlanChanged>()
+        .unheard::<services::ServiceTerminated>()
         .job(|db, _: jobs::ForgetKeys| Box::pin(async move { jobs::forget_keys(&db).await }))
         .job(|db, job: runs::RefreshService| Box::pin(async move { runs::renewal::refresh_service(&db, job).await }))
 }

@@ -31,6 +31,8 @@ impl CreditNote {
     }
 }
 
+/// What an invoice charged and no longer does. It lowers what is due on its invoice; the rest is credit in hand. Amounts are
+/// positive.
 #[Object]
 impl CreditNote {
     /// Names it everywhere.

@@ -22,7 +22,7 @@ impl BillingMutation {
     async fn billing_settings_update(
         &self,
         ctx: &Context<'_>,
-        input: BillingSettingsUpdateInput,
+        #[graphql(desc = "What is asked for.")] input: BillingSettingsUpdateInput,
     ) -> ApiResult<BillingSettingsUpdatePayload> {
         let cmd = UpdateSettings::from(input);
         let result = ctx
@@ -66,7 +66,11 @@ impl BillingMutation {
 
     /// Records tax that the payer withheld from an invoice and paid to the authority in this ISP's name, such as Indian TDS. It
     /// settles the invoice as money would; the authority owes it from then on.
-    async fn withholding_record(&self, ctx: &Context<'_>, input: WithholdingRecordInput) -> ApiResult<WithholdingRecordPayload> {
+    async fn withholding_record(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: WithholdingRecordInput,
+    ) -> ApiResult<WithholdingRecordPayload> {
         let result = match input.command() {
             Ok(cmd) => {
                 ctx.rq()
@@ -79,7 +83,11 @@ impl BillingMutation {
     }
 
     /// Credits money of an invoice: of some lines, of all in proportion, or all that is left.
-    async fn credit_note_issue(&self, ctx: &Context<'_>, input: CreditNoteIssueInput) -> ApiResult<CreditNoteIssuePayload> {
+    async fn credit_note_issue(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: CreditNoteIssueInput,
+    ) -> ApiResult<CreditNoteIssuePayload> {
         let result = match input.command() {
             Ok(cmd) => {
                 ctx.rq()

@@ -21,7 +21,7 @@ impl BillingQuery {
     }
 
     /// A credit note by its id.
-    async fn credit_note(&self, ctx: &Context<'_>, id: ID) -> ApiResult<Option<CreditNote>> {
+    async fn credit_note(&self, ctx: &Context<'_>, #[graphql(desc = "Which.")] id: ID) -> ApiResult<Option<CreditNote>> {
         find_credit_note(ctx.rq(), &id).await
     }
 

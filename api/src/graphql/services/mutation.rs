@@ -70,7 +70,11 @@ impl ServicesMutation {
     }
 
     /// Gives a service another plan, now or at the next period.
-    async fn service_change_plan(&self, ctx: &Context<'_>, input: ServiceChangePlanInput) -> ApiResult<ServiceChangePlanPayload> {
+    async fn service_change_plan(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: ServiceChangePlanInput,
+    ) -> ApiResult<ServiceChangePlanPayload> {
         let result = match input.command() {
             Ok(cmd) => {
                 ctx.rq()
@@ -86,7 +90,7 @@ impl ServicesMutation {
     async fn service_change_cancel(
         &self,
         ctx: &Context<'_>,
-        input: ServiceChangeCancelInput,
+        #[graphql(desc = "What is asked for.")] input: ServiceChangeCancelInput,
     ) -> ApiResult<ServiceChangeCancelPayload> {
         let result = match input.command() {
             Ok(id) => {
@@ -100,7 +104,11 @@ impl ServicesMutation {
     }
 
     /// Ends a service. What is charged and not given any more is credited, as `BillingSettings.terminationCredit` says.
-    async fn service_terminate(&self, ctx: &Context<'_>, input: ServiceTerminateInput) -> ApiResult<ServiceTerminatePayload> {
+    async fn service_terminate(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: ServiceTerminateInput,
+    ) -> ApiResult<ServiceTerminatePayload> {
         let result = match input.command() {
             Ok(cmd) => ctx.rq().write(async move |tx| runs::service_terminate(tx, &cmd).await).await,
             Err(e) => Err(e),

@@ -58,6 +58,7 @@ pub struct Suspension {
 /// The plan that follows, and the first day on which the service has it.
 pub struct PendingChange(services::PendingChange);
 
+/// The plan that follows, and the first day on which the service has it.
 #[Object]
 impl PendingChange {
     /// Which plan it is.
