@@ -47,7 +47,7 @@ start_postgres() { # directory, port
 }
 serve() {
     port=$(free_port)
-    TRUNKLINE_LISTEN=127.0.0.1:$port "$TRUNKLINE" serve --work >>"$dir/serve.log" 2>&1 &
+    TRUNKLINE_DRAIN_SECONDS=0 TRUNKLINE_LISTEN=127.0.0.1:$port "$TRUNKLINE" serve --work >>"$dir/serve.log" 2>&1 &
     pids+=($!)
     server=$!
     for _ in {1..300}; do

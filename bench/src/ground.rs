@@ -216,6 +216,7 @@ impl Server {
             .env("TRUNKLINE_ADMIN_PASSWORD", ADMIN.1)
             // Every request is counted, and none is refused.
             .env("TRUNKLINE_API_RATE", "10000000/1000000")
+            .env("TRUNKLINE_DRAIN_SECONDS", "0")
             .env("TRUNKLINE_LOG", "info")
             .env("TRUNKLINE_LOG_JSON", "true")
             .env("TRUNKLINE_DATA_DIR", dir)

@@ -77,9 +77,7 @@ struct Changes<'a> {
 
 impl Changes<'_> {
     async fn are_until(&self, round: &str) {
-        let domain = self.domain(round).await;
-        let branding = self.branding(round).await;
-        let permission = self.permission().await;
+        let (domain, branding, permission) = tokio::join!(self.domain(round), self.branding(round), self.permission());
         eprintln!("{round}: domain {domain:?}, branding {branding:?}, permission {permission:?}");
     }
 
@@ -171,7 +169,7 @@ async fn what_one_replica_changes_the_other_sees() {
     let record = Arc::new(Mutex::new(None));
     let dns = name_server(record.clone()).await.to_string();
     let way = Way::open().await;
-    let (first, second, _worker) = (
+    let (first, second, mut worker) = (
         replica(&app.db, "serve", cluster().port(), &dns).await,
         replica(&app.db, "serve", way.port, &dns).await,
         replica(&app.db, "work", cluster().port(), &dns).await,
@@ -212,6 +210,8 @@ async fn what_one_replica_changes_the_other_sees() {
     way.mend();
     changes.are_until("listener-back").await;
     handled_elsewhere(&changes).await;
+    worker.process.signal("TERM");
+    assert!(worker.ended(Duration::from_secs(10)).await.success(), "{}", worker.log());
 }
 
 /// What a replica leaves to be done, the worker does.

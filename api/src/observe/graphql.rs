@@ -51,9 +51,9 @@ impl<'d> Asked<'d> {
             fields: fields.filter(|f| names.contains(*f)).take(NAMED).collect(),
             begun: Instant::now(),
         };
+        let fields = it.fields.iter().copied().collect::<Vec<_>>().join(" ");
         let span = tracing::Span::current();
-        span.record("operation", it.operation);
-        span.record("fields", it.fields.iter().copied().collect::<Vec<_>>().join(" "));
+        tracing::record_all!(span, operation = it.operation, fields = fields);
         it
     }
 

@@ -57,7 +57,6 @@ pub fn span(request: &Request) -> Span {
         operation = Empty,
         fields = Empty,
         status = Empty,
-        otel.kind = Empty,
     );
     traces::of_caller(&span, request.headers());
     span
@@ -65,7 +64,11 @@ pub fn span(request: &Request) -> Span {
 
 /// Notes the answer's status in the request's span.
 pub fn answered<B>(response: &axum::http::Response<B>, took: Duration, span: &Span) {
-    span.record("status", response.status().as_u16());
+    let status = response.status();
+    // Recorded where somebody will see it: it costs as much as a line.
+    if status.is_server_error() || traces::exported() || tracing::enabled!(tracing::Level::DEBUG) {
+        span.record("status", status.as_u16());
+    }
     tracing::debug!(ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX), "answered");
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Executor};
 
-use super::process::Running;
+use super::process::{Running, http_client};
 use crate::harness::TestApp;
 use crate::jobs::probe::{enqueue, until};
 
@@ -16,7 +16,7 @@ const RENAME: &str = "mutation { brandingUpdate(input: { expectedVersion: 1, dis
 async fn told_to_stop_it_finishes_what_it_was_asked_and_ends_well() {
     let app = TestApp::new().await;
     app.jobs_may_remain();
-    let mut server = Running::start(&app.db, &[("TRUNKLINE_DRAIN_SECONDS", "1")]).await;
+    let mut server = Running::start(&app.db, &[("TRUNKLINE_DRAIN_SECONDS", "3")]).await;
     let owner = server.sign_in("asha.localhost", "owner@asha.example").await;
     // A request and a job that are under way: they wait for what somebody else holds.
     let tenant = &app.db.tenants[0];
@@ -44,16 +44,19 @@ async fn told_to_stop_it_finishes_what_it_was_asked_and_ends_well() {
     server.process.signal("TERM");
 
     // Those who balance load hear of it while everything is still answered.
-    until("it is not ready", Duration::from_millis(700), async || {
+    until("it is not ready", Duration::from_secs(2), async || {
         server.ready().await == Some(503)
     })
     .await;
     let (status, body) = server.ask("asha.localhost", None, "{ __typename }", json!({})).await;
     assert_eq!((status, &body["data"]["__typename"]), (200, &json!("Query")));
     // Then nobody new is let in, and what is under way goes on. Operators are answered to the last.
-    tokio::time::sleep(Duration::from_millis(1500)).await;
-    let late = reqwest_anew().get(format!("{}/healthz", server.public)).send().await;
-    assert!(late.is_err(), "{late:?}");
+    until("nobody new is let in", Duration::from_secs(10), async || {
+        // Without connections of before.
+        let anew = http_client().get(format!("{}/healthz", server.public));
+        anew.send().await.is_err()
+    })
+    .await;
     assert_eq!(server.ready().await, Some(503));
     assert!(server.process.0.try_wait().unwrap().is_none(), "a request is under way");
     holder.execute("COMMIT").await.unwrap();
@@ -68,11 +71,6 @@ async fn told_to_stop_it_finishes_what_it_was_asked_and_ends_well() {
     assert_eq!(left, 0, "the job was finished");
 }
 
-/// Without connections of before.
-fn reqwest_anew() -> reqwest::Client {
-    super::process::http_client()
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn told_twice_it_ends_at_once() {
     let app = TestApp::new().await;
@@ -85,11 +83,11 @@ async fn told_twice_it_ends_at_once() {
     .await;
     assert!(server.process.0.try_wait().unwrap().is_none());
     server.process.signal("TERM");
-    let status = server.ended(Duration::from_secs(2)).await;
+    let status = server.ended(Duration::from_secs(5)).await;
     assert_eq!(status.code(), Some(143), "{}", server.log());
     // Ctrl-C is somebody who waits: no drain.
     let mut server = Running::start(&app.db, &[("TRUNKLINE_DRAIN_SECONDS", "60")]).await;
     server.process.signal("INT");
-    let status = server.ended(Duration::from_secs(5)).await;
+    let status = server.ended(Duration::from_secs(10)).await;
     assert!(status.success(), "{status}\n{}", server.log());
 }
