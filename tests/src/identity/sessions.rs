@@ -109,9 +109,9 @@ async fn a_session_ends_by_itself() {
     }
     assert_eq!(refresh(&ask, &idle.refresh).await.refusals(), refused, "unused for a week");
     // Thirty days after the sign-in it is over, and its access token with it.
-    app.set_clock("2026-04-30T23:59:00Z").await;
+    app.set_clock("2026-04-30T23:52:00Z").await;
     assert!(is_in(&ask, &used.access).await);
-    app.set_clock("2026-05-01T00:00:01Z").await;
+    app.set_clock("2026-05-01T00:04:00Z").await;
     assert!(!is_in(&ask, &used.access).await);
     assert_eq!(refresh(&ask, &used.refresh).await.refusals(), refused);
     // What is over is removed after a week.
