@@ -5,6 +5,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 pub struct Http {
+    address: String,
     stream: TcpStream,
     sent: Vec<u8>,
     received: Vec<u8>,
@@ -19,10 +20,9 @@ pub struct To<'a> {
 
 impl Http {
     pub async fn connect(address: &str) -> Result<Self> {
-        let stream = TcpStream::connect(address).await.context("the server is not there")?;
-        stream.set_nodelay(true)?;
         Ok(Self {
-            stream,
+            address: address.to_owned(),
+            stream: open(address).await?,
             sent: Vec::new(),
             received: Vec::with_capacity(64 * 1024),
         })
@@ -44,11 +44,19 @@ impl Http {
         }
         self.sent.extend_from_slice(b"\r\n");
         self.sent.extend_from_slice(body.as_bytes());
+        if self.was_closed() {
+            self.stream = open(&self.address).await?;
+        }
         self.stream.write_all(&self.sent).await?;
         let (status, from, to) = self.answer().await?;
         let body = &self.received[from..to];
         ensure!(status == 200, "{status}: {}", String::from_utf8_lossy(body));
         Ok(body)
+    }
+
+    /// Whether the server has closed the connection between two requests, as servers do with those that stand idle.
+    fn was_closed(&self) -> bool {
+        !matches!(self.stream.try_read(&mut [0]), Err(e) if e.kind() == std::io::ErrorKind::WouldBlock)
     }
 
     /// Status, and where the body stands in what was received.
@@ -67,6 +75,12 @@ impl Http {
             }
         }
     }
+}
+
+async fn open(address: &str) -> Result<TcpStream> {
+    let stream = TcpStream::connect(address).await.context("the server is not there")?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }
 
 fn parse(head: &[u8]) -> Result<(u16, usize)> {

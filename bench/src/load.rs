@@ -69,6 +69,15 @@ impl Generator {
         Ok(serde_json::from_str(&line)?)
     }
 
+    /// Asks so often, for at least a second.
+    pub async fn warm(&mut self, requests: usize) -> Result<()> {
+        let mut asked = 0;
+        while asked < requests.max(1) {
+            asked += self.turn(1.0).await?.latencies.len().max(1);
+        }
+        Ok(())
+    }
+
     pub async fn stop(mut self) -> Result<()> {
         drop(self.stdin);
         ensure!(self.child.wait().await?.success(), "the load generator failed");

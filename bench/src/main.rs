@@ -72,7 +72,7 @@ impl Options {
             clients: self.clients,
             rounds: self.rounds.unwrap_or(rounds),
             seconds: self.seconds.unwrap_or(seconds),
-            warm_per_tenant: if self.quick { 0.02 } else { 0.04 },
+            visits: if self.quick { 1 } else { 3 },
         }
     }
 

@@ -20,8 +20,9 @@ pub struct Effort {
     pub clients: u32,
     pub rounds: usize,
     pub seconds: f64,
-    /// Before anything is measured, for each ISP: as many backends as there are clients learn its tables.
-    pub warm_per_tenant: f64,
+    /// Before anything is measured, each contender asks so often for each ISP and connection: backends learn tables. By
+    /// number and not by time, or the slower one would be measured colder.
+    pub visits: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,7 +127,7 @@ struct Rival {
 pub async fn measure(ground: &mut Ground, statements: &Statements, spectrum: Spectrum, effort: &Effort) -> Result<Cell> {
     let workload = statements.workload();
     ground.refresh_tokens().await?;
-    let warm = (effort.warm_per_tenant * f64::from(spectrum.tenants)).max(1.0);
+    let warm = effort.visits as usize * spectrum.tenants as usize * effort.clients as usize;
     let plan = Plan {
         address: ground.server.address.clone(),
         workload,
@@ -135,7 +136,7 @@ pub async fn measure(ground: &mut Ground, statements: &Statements, spectrum: Spe
         isps: (1..=spectrum.tenants).map(|n| ground.isp(n)).collect(),
     };
     let mut generator = Generator::start(&plan).await?;
-    generator.turn(warm).await?;
+    generator.warm(warm).await?;
     let mut rivals = Vec::new();
     for (contender, script) in scripts(ground, statements, spectrum) {
         let name = format!("{workload:?}-{}-{contender:?}", spectrum.title().replace(' ', "-"));

@@ -61,6 +61,9 @@ impl Window {
     }
 }
 
+/// Transactions that pgbench does within a second anyway. Its log, which is written in blocks, may show none of them yet.
+const BLOCK: usize = 400;
+
 /// What pgbench did in one window.
 #[derive(Debug, Default, PartialEq)]
 pub struct Done {
@@ -75,8 +78,8 @@ fn now() -> i64 {
 }
 
 impl Pgbench {
-    /// Starts it and lets it run for a while, then pauses it.
-    pub async fn start(account: &Account, script: &Script, clients: u32, dir: &Path, name: &str, warm: f64) -> Result<Self> {
+    /// Starts it and lets it run until it has done so much, for at least a second, then pauses it.
+    pub async fn start(account: &Account, script: &Script, clients: u32, dir: &Path, name: &str, warm: usize) -> Result<Self> {
         let file = dir.join(format!("{name}.sql"));
         fs::write(&file, &script.text)?;
         let log_prefix = dir.join(name);
@@ -109,13 +112,24 @@ impl Pgbench {
             .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?))
             .context("it runs")?;
         let mut it = Self { child, pid, log_prefix };
-        tokio::time::sleep(Duration::from_secs_f64(warm)).await;
+        loop {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            it.still_runs()?;
+            let done = fs::read(it.log()).map_or(0, |log| log.iter().filter(|b| **b == b'\n').count());
+            if done >= warm || warm < BLOCK {
+                break;
+            }
+        }
         it.pause()?;
         Ok(it)
     }
 
     pub fn id(&self) -> u32 {
         self.pid.as_raw_nonzero().get().unsigned_abs()
+    }
+
+    fn log(&self) -> String {
+        format!("{}.{}", self.log_prefix.display(), self.id())
     }
 
     fn pause(&mut self) -> Result<()> {
@@ -145,7 +159,7 @@ impl Pgbench {
         self.child.kill().await?;
         let said = fs::read_to_string(self.log_prefix.with_extension("err")).unwrap_or_default();
         ensure!(!said.contains("aborted"), "pgbench: {said}");
-        let file = format!("{}.{}", self.log_prefix.display(), self.id());
+        let file = self.log();
         let log = fs::read_to_string(&file).with_context(|| file.clone())?;
         fs::remove_file(file)?;
         Ok(windows.iter().map(|w| w.done(&log)).collect())

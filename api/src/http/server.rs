@@ -22,7 +22,7 @@ use tower::ServiceExt;
 /// What a connection may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
-    /// From a request's first byte to the end of its headers.
+    /// From the end of an answer, or the connection's beginning, to the end of the next request's headers.
     pub headers: Duration,
     /// Without a byte from the caller, or without it taking one. Longer than any request may take.
     pub silence: Duration,
@@ -30,11 +30,17 @@ pub struct Patience {
     pub connections: usize,
 }
 
+/// Proxies and load balancers keep connections for up to 60 s (the default of AWS' and nginx' alike) and take it amiss when
+/// one that they are about to use is closed from behind: they have to be the first to close.
+const KEPT: Duration = Duration::from_secs(75);
+/// What HTTP/2 callers have to answer a ping.
+const PONG: Duration = Duration::from_secs(10);
+
 impl Default for Patience {
     fn default() -> Self {
         Self {
-            headers: Duration::from_secs(10),
-            silence: Duration::from_secs(60),
+            headers: KEPT,
+            silence: KEPT,
             connections: connections_that_fit(),
         }
     }
@@ -123,7 +129,7 @@ fn converse(
         .max_concurrent_streams(STREAMS)
         .max_header_list_size(HEAD as u32)
         .keep_alive_interval(Some(patience.silence / 3))
-        .keep_alive_timeout(patience.headers);
+        .keep_alive_timeout(PONG);
     let connection = builder
         .serve_connection(TokioIo::new(Box::pin(stream)), TowerToHyperService::new(service))
         .into_owned();

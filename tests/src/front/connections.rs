@@ -68,6 +68,13 @@ async fn closed(stream: &mut TcpStream, at_most: Duration) -> Option<Duration> {
     }
 }
 
+#[test]
+fn proxies_are_the_first_to_close() {
+    let kept = Duration::from_secs(60);
+    let patience = Patience::default();
+    assert!(patience.headers > kept && patience.silence > kept, "{patience:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn slow_and_silent_callers_are_let_go() {
     let app = TestApp::new().await;
