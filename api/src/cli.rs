@@ -102,9 +102,14 @@ pub struct TenantCreate {
     pub owner_password: String,
 }
 
+/// Of each worker thread. Resolvers nest deeply, and unoptimised ones take a multiple of the room: tokio's 2 MiB are too few
+/// for them. Only what is touched is memory.
+const STACK: usize = 8 * 1024 * 1024;
+
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = tokio::runtime::Builder::new_multi_thread()
+        .thread_stack_size(STACK)
         .enable_all()
         .build()
         .map_err(Into::into)

@@ -109,7 +109,7 @@ async fn labels_hold_nothing_that_somebody_chose_and_numbers_move() {
     let mut after = Vec::new();
     until("the failed job shows", Duration::from_secs(20), async || {
         (text, after) = scrape(&server).await;
-        sum(&after, "trunkline_jobs_total", &["billing.renew", "failed"]) == Some(1.0)
+        sum(&after, "trunkline_jobs_total", &["billing.renew", "failed"]).is_some_and(|n| n >= 1.0)
             && sum(&after, "trunkline_outbox_events", &[]) == Some(0.0)
     })
     .await;
@@ -195,10 +195,10 @@ async fn traffic(app: &TestApp, server: &Running) {
             assert_eq!(answer.status(), 404, "{path}");
         }
         let list = "{ subscribers(first: 100) { nodes { id name } } }";
-        let mut limited = false;
-        for _ in 0..50 {
-            limited |= server.ask(&host, Some(&owner), list, json!({})).await.0 == 429;
-        }
+        // At once, or a slow machine would never ask too much.
+        let many = (0..50).map(|_| server.ask(&host, Some(&owner), list, json!({})));
+        let answers = futures::future::join_all(many).await;
+        let limited = answers.iter().any(|(status, _)| *status == 429);
         assert!(limited, "{host}: nobody was refused for asking too much");
     }
     enqueue(&app.db, &app.db.tenants[0], "billing.renew", "'{\"date\": \"chosen\"}'", 0, 1).await;
