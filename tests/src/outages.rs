@@ -222,8 +222,8 @@ async fn the_limits_are_set_in_every_transaction() {
     let inside = TenantDb::new(app.app.database.clone(), tenant, Arc::new(Actor::System));
     let platform = app.app.database.begin_platform(Arc::new(Actor::System)).await.unwrap();
     let in_force = "SELECT string_agg(name || ' ' || setting, ', ' ORDER BY name) FROM pg_settings
-        WHERE name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout')";
-    let wanted = "idle_in_transaction_session_timeout 30000, lock_timeout 10000, statement_timeout 20000";
+        WHERE name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'jit')";
+    let wanted = "idle_in_transaction_session_timeout 30000, jit off, lock_timeout 10000, statement_timeout 20000";
     for found in [
         inside
             .read(async |tx| tx.sql(in_force).scalar::<String>().await)

@@ -87,7 +87,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    fn options(&self) -> [(&'static str, String); 5] {
+    fn options(&self) -> [(&'static str, String); 6] {
         let millis = |d: Duration| format!("{}ms", d.as_millis());
         [
             ("statement_timeout", millis(self.statement)),
@@ -96,6 +96,9 @@ impl Limits {
             ("application_name", "trunkline".to_owned()),
             // The second fence rolls back where nothing is open, which is no news.
             ("client_min_messages", "error".to_owned()),
+            // Our statements are short. Where a table has no statistics yet, PostgreSQL takes them for long ones and compiles
+            // them, for a tenth of a second each time.
+            ("jit", "off".to_owned()),
         ]
     }
 }
