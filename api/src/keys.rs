@@ -1,11 +1,11 @@
-//! `trunkline keys`: keys that sign access tokens, the secret key, and the passwords that it protects. `docs/operations/keys.md` says in which order.
+//! `trunkline keys`: keys that sign access tokens, the secret key, and the passwords that it protects.
+//! `docs/operations/keys.md` says in which order.
 
 use anyhow::{Result, bail};
 use clap::Subcommand;
-use sqlx::{Connection, PgConnection};
 use trunkline_domain::identity::{self, Rotation};
 use trunkline_domain::kernel::Clock;
-use trunkline_domain::kernel::db::{Database, DatabaseSettings};
+use trunkline_domain::kernel::db::{self, Database, DatabaseSettings};
 use trunkline_domain::{runs, sealed_columns};
 
 #[derive(Subcommand)]
@@ -37,8 +37,7 @@ pub enum Keys {
 #[expect(clippy::print_stdout, reason = "what this command is for")]
 pub async fn command(settings: DatabaseSettings, command: Keys) -> Result<()> {
     if let Keys::RotateLogins { radius } = command {
-        let mut admin = PgConnection::connect(&settings.admin_url).await?;
-        for role in trunkline_migration::rotate_logins(&mut admin, &settings.secret, radius).await? {
+        for role in db::rotate_logins(&settings, radius).await? {
             println!("{role} has a new password");
         }
         return Ok(());
@@ -50,7 +49,7 @@ pub async fn command(settings: DatabaseSettings, command: Keys) -> Result<()> {
         Keys::List => signing_keys(&database, None).await,
         Keys::Rotate { leaked: true } => signing_keys(&database, Some(Rotation::Leaked)).await,
         Keys::Rotate { leaked: false } => signing_keys(&database, Some(Rotation::Planned)).await,
-        _ => tallies(&database, false).await,
+        Keys::Status | Keys::RotateLogins { .. } => tallies(&database, false).await,
     };
     database.close().await;
     outcome

@@ -12,10 +12,10 @@ use trunkline_api::config::Config;
 use trunkline_api::http::router;
 use trunkline_domain::kernel::Clock;
 use trunkline_domain::kernel::crypto::{SealedBy, SecretKey};
-use trunkline_domain::kernel::db::{Database, DatabaseSettings};
+use trunkline_domain::kernel::db::{Database, DatabaseSettings, rotate_logins};
 use trunkline_domain::kernel::sealed::Tally;
 use trunkline_domain::{Actor, runs, sealed_columns};
-use trunkline_migration::{Installation, Options, rotate_logins, run};
+use trunkline_migration::{Installation, Options, run};
 
 use crate::harness::{PASSWORD, SECRET, TestApp, TestDb, cluster, execute, secret_key, settings};
 
@@ -163,7 +163,7 @@ async fn logins_are_rotated_under_a_running_server() {
     db.login(&radius.0).await;
 
     for with_radius in [false, true] {
-        let changed = rotate_logins(&mut admin, &secret_key(), with_radius).await.unwrap();
+        let changed = rotate_logins(&settings(&db), with_radius).await.unwrap();
         assert_eq!(changed.contains(&radius.0), with_radius, "{changed:?}");
         execute(
             &mut admin,

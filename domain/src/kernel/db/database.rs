@@ -343,6 +343,14 @@ impl Database {
     }
 }
 
+/// Gives the login roles new passwords, FreeRADIUS' too if asked; whose. On a connection whose statements are in no log:
+/// the passwords stand in them.
+pub async fn rotate_logins(settings: &DatabaseSettings, radius: bool) -> Result<Vec<String>> {
+    let mut admin = connect_admin(settings).await?;
+    let roles = migration::rotate_logins(&mut admin, &settings.secret, radius).await;
+    roles.map_err(failure)
+}
+
 async fn connect_admin(settings: &DatabaseSettings) -> Result<PgConnection> {
     let options: PgConnectOptions = settings.admin_url.parse()?;
     // a script of a thousand lines that took a second is no news

@@ -12,7 +12,7 @@ mod tenant;
 mod tenant_db;
 mod tenant_tx;
 
-pub use database::{Database, DatabaseSettings, Limits};
+pub use database::{Database, DatabaseSettings, Limits, rotate_logins};
 pub use lease::Lease;
 pub use platform_tx::PlatformTx;
 pub use pool::PoolUse;
