@@ -9,7 +9,7 @@ use super::rules::{
     TaxLevel, TaxRuleSet, TerminationCredit,
 };
 use crate::kernel::Permission;
-use crate::kernel::db::TenantTx;
+use crate::kernel::db::{Sql, TenantTx};
 use crate::kernel::error::{Error, Result};
 use crate::kernel::money::RoundingMode;
 use crate::tenants::template::Template;
@@ -106,38 +106,42 @@ pub async fn tax_rules(tx: &TenantTx) -> Result<TaxRuleSet> {
     Ok(serde_json::from_value(body)?)
 }
 
+/// Binds `$1` to `$18`, in the order of the table's columns.
+pub(super) fn bind<'t>(sql: Sql<'t>, s: &BillingSettings) -> Result<Sql<'t>> {
+    let days = |n: u32| i32::try_from(n).map_err(Error::internal);
+    Ok(sql
+        .bind(s.anchor)
+        .bind(i32::from(u8::from(s.calendar_day)))
+        .bind(s.activation)
+        .bind(s.prepaid_renewal)
+        .bind(days(s.renewal_lead_days)?)
+        .bind(days(s.due_days)?)
+        .bind(days(s.grace_days)?)
+        .bind(s.terminate_after_days.map(days).transpose()?)
+        .bind(s.late_fee)
+        .bind(s.suspension_credit)
+        .bind(s.termination_credit)
+        .bind(s.plan_change_document)
+        .bind(s.tax_level)
+        .bind(s.rounding_mode)
+        .bind(s.round_invoice_to)
+        .bind(s.invoice_number_pattern.to_string())
+        .bind(s.credit_note_number_pattern.to_string())
+        .bind(i32::from(u8::from(s.fiscal_year_start_month))))
+}
+
 /// Takes over a template's billing part, when the ISP is made.
 pub async fn adopt(tx: &TenantTx, template: &Template) -> Result<()> {
     let pack = BillingPack::from_template(template).map_err(Error::internal)?;
     let s = &pack.settings;
-    let days = |n: u32| i32::try_from(n).map_err(Error::internal);
-    tx.sql(
+    let insert = tx.sql(
         "INSERT INTO billing_settings (anchor, calendar_day, activation, prepaid_renewal, renewal_lead_days, due_days,
              grace_days, terminate_after_days, late_fee, suspension_credit, termination_credit, plan_change_document,
              tax_level, rounding_mode, round_invoice_to, invoice_number_pattern, credit_note_number_pattern,
              fiscal_year_start_month)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
-    )
-    .bind(s.anchor)
-    .bind(i32::from(u8::from(s.calendar_day)))
-    .bind(s.activation)
-    .bind(s.prepaid_renewal)
-    .bind(days(s.renewal_lead_days)?)
-    .bind(days(s.due_days)?)
-    .bind(days(s.grace_days)?)
-    .bind(s.terminate_after_days.map(days).transpose()?)
-    .bind(s.late_fee)
-    .bind(s.suspension_credit)
-    .bind(s.termination_credit)
-    .bind(s.plan_change_document)
-    .bind(s.tax_level)
-    .bind(s.rounding_mode)
-    .bind(s.round_invoice_to)
-    .bind(s.invoice_number_pattern.to_string())
-    .bind(s.credit_note_number_pattern.to_string())
-    .bind(i32::from(u8::from(s.fiscal_year_start_month)))
-    .run()
-    .await?;
+    );
+    bind(insert, s)?.run().await?;
     tx.sql("INSERT INTO tax_rule_set (version, body, adopted_at) VALUES (1, $1, $2)")
         .bind(serde_json::to_value(&pack.taxes)?)
         .bind(tx.now())

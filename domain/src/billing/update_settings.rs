@@ -202,33 +202,13 @@ async fn check(tx: &TenantTx, old: &BillingSettings, new: &BillingSettings) -> R
 }
 
 async fn write(tx: &TenantTx, s: &BillingSettings) -> Result<()> {
-    let days = |n: u32| i32::try_from(n).map_err(Error::internal);
-    tx.sql(
+    let update = tx.sql(
         "UPDATE billing_settings SET anchor = $1, calendar_day = $2, activation = $3, prepaid_renewal = $4,
              renewal_lead_days = $5, due_days = $6, grace_days = $7, terminate_after_days = $8, late_fee = $9,
              suspension_credit = $10, termination_credit = $11, plan_change_document = $12, tax_level = $13,
              rounding_mode = $14, round_invoice_to = $15, invoice_number_pattern = $16, credit_note_number_pattern = $17,
              fiscal_year_start_month = $18, version = version + 1",
-    )
-    .bind(s.anchor)
-    .bind(i32::from(u8::from(s.calendar_day)))
-    .bind(s.activation)
-    .bind(s.prepaid_renewal)
-    .bind(days(s.renewal_lead_days)?)
-    .bind(days(s.due_days)?)
-    .bind(days(s.grace_days)?)
-    .bind(s.terminate_after_days.map(days).transpose()?)
-    .bind(s.late_fee)
-    .bind(s.suspension_credit)
-    .bind(s.termination_credit)
-    .bind(s.plan_change_document)
-    .bind(s.tax_level)
-    .bind(s.rounding_mode)
-    .bind(s.round_invoice_to)
-    .bind(s.invoice_number_pattern.to_string())
-    .bind(s.credit_note_number_pattern.to_string())
-    .bind(i32::from(u8::from(s.fiscal_year_start_month)))
-    .run()
-    .await?;
+    );
+    setup::bind(update, s)?.run().await?;
     Ok(())
 }
