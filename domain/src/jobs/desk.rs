@@ -56,15 +56,24 @@ struct Row {
     parked_at: Option<DateTime<Utc>>,
 }
 
+/// Where job `j` stands at the instant `$1` of the product's clock: the text of a [`JobState`].
+macro_rules! state_of_job {
+    () => {
+        "CASE WHEN j.parked_at IS NOT NULL THEN 'PARKED'
+              WHEN j.lease IS NOT NULL AND j.locked_until > statement_timestamp() THEN 'RUNNING'
+              WHEN j.attempts > 0 THEN 'RETRYING'
+              WHEN j.run_at > $1 THEN 'SCHEDULED' ELSE 'DUE' END"
+    };
+}
+pub(super) use state_of_job;
+
 macro_rules! from_jobs {
     ($what:literal, $where:literal) => {
         concat!(
             "WITH seen AS (
-                 SELECT j.id AS number, t.uid AS tenant_id, t.slug AS tenant_slug, j.kind,
-                     CASE WHEN j.parked_at IS NOT NULL THEN 'PARKED'
-                          WHEN j.lease IS NOT NULL AND j.locked_until > statement_timestamp() THEN 'RUNNING'
-                          WHEN j.attempts > 0 THEN 'RETRYING'
-                          WHEN j.run_at > $1 THEN 'SCHEDULED' ELSE 'DUE' END AS state,
+                 SELECT j.id AS number, t.uid AS tenant_id, t.slug AS tenant_slug, j.kind, ",
+            state_of_job!(),
+            " AS state,
                      j.attempts, j.last_error AS reason, j.run_at,
                      CASE WHEN j.parked_at IS NULL AND j.lease IS NULL THEN j.locked_until END AS next_attempt_at, j.parked_at
                  FROM platform.job j JOIN platform.tenant t ON t.id = j.tenant_id WHERE j.finished_at IS NULL)

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use strum::IntoEnumIterator;
 
-use super::desk::JobState;
+use super::desk::{JobState, state_of_job};
 use crate::kernel::db::PlatformTx;
 use crate::kernel::error::{Error, Result};
 
@@ -36,16 +36,13 @@ struct Outbox {
 pub async fn health(tx: &PlatformTx) -> Result<QueueHealth> {
     tx.require_platform_staff()?;
     let states: Vec<InState> = tx
-        .sql(
+        .sql(concat!(
             "SELECT state, count(*) AS count, (extract(epoch FROM $1 - min(run_at)) * 1000)::bigint AS age
-             FROM (SELECT run_at,
-                     CASE WHEN parked_at IS NOT NULL THEN 'PARKED'
-                          WHEN lease IS NOT NULL AND locked_until > statement_timestamp() THEN 'RUNNING'
-                          WHEN attempts > 0 THEN 'RETRYING'
-                          WHEN run_at > $1 THEN 'SCHEDULED' ELSE 'DUE' END AS state
-                 FROM platform.job WHERE finished_at IS NULL) j
+             FROM (SELECT j.run_at, ",
+            state_of_job!(),
+            " AS state FROM platform.job j WHERE j.finished_at IS NULL) seen
              GROUP BY state",
-        )
+        ))
         .bind(tx.now())
         .all()
         .await?;
