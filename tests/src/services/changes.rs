@@ -367,3 +367,53 @@ async fn changed_days_of_grace_count_for_what_is_unpaid_now() {
     app.run_jobs().await;
     assert!(app.account("asha", "ravi").await.ends_with("2026-04-07 18:30"));
 }
+
+#[tokio::test]
+async fn a_repeated_change_answers_with_its_documents() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    let first = paid(&app, &isp, "ravi").await;
+    let dearer = isp.plan("dear", json!({ "price": "1499.99" })).await;
+    app.set_clock("2026-04-11T04:30:00Z").await;
+    app.run_jobs().await;
+    let again = json!({ "idempotencyKey": key() });
+    let done = isp.change(&first.service, &dearer, again.clone()).await.done();
+    // 11 to 30 April are 20 of 30 days.
+    assert_eq!(done["creditNote"]["total"]["amount"], "666.67");
+    assert_eq!(done["invoice"]["total"]["amount"], "999.99");
+    assert_eq!(isp.change(&first.service, &dearer, again.clone()).await.done(), done);
+    assert_eq!(isp.balance(&first.subscriber).await, "333.32");
+    let other = isp.change(&first.service, &first.plan, again).await;
+    assert_eq!(other.refusals(), ["IDEMPOTENCY_KEY_REUSED idempotencyKey"]);
+    app.run_jobs().await;
+}
+
+/// Credited by hand almost to the end, an invoice gives no more than what is left of it when its service ends.
+#[tokio::test]
+async fn money_and_days_together_never_exceed_the_invoice() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    isp.register_for_gst().await;
+    let first = paid(&app, &isp, "ravi").await;
+    assert_eq!(first.total, "1180.00");
+    let by_hand = json!({ "invoiceId": first.invoice, "amount": "900.00", "reason": "A bad month", "idempotencyKey": key() });
+    let done = isp
+        .mutate("creditNoteIssue", by_hand, "creditNote { total { amount } }")
+        .await
+        .done();
+    assert_eq!(done["creditNote"]["total"]["amount"], "1062.00");
+    assert_eq!(isp.status(&first.service).await, "ACTIVE", "money is credited, not time");
+    app.set_clock("2026-04-11T04:30:00Z").await;
+    app.run_jobs().await;
+    let ended = isp.terminate(&first.service, json!({})).await.done();
+    assert_eq!(
+        ended["creditNote"]["total"]["amount"], "118.00",
+        "twenty days would be 786.67"
+    );
+    assert_eq!(isp.balance(&first.subscriber).await, "-1180.00");
+    let query = "query($id: ID!) { invoice(id: $id) { status creditNotes { total { amount } } } }";
+    let invoice = isp.gql(query, json!({ "id": first.invoice })).await.at("invoice");
+    assert_eq!(invoice["status"], "CREDITED");
+    assert_eq!(invoice["creditNotes"].as_array().unwrap().len(), 2);
+    app.run_jobs().await;
+}

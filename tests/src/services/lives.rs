@@ -6,6 +6,7 @@ use rand::{RngExt, SeedableRng};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, PgConnection};
+use trunkline_domain::billing::rules::{CreditExplanation, Explanation, replay, replay_credit};
 
 use crate::harness::{Ask, TestApp, execute, id, key};
 
@@ -51,6 +52,9 @@ impl<'a> Life<'a> {
             "calendarDay": random.random_range(1..=28),
         }))
         .await;
+        if random.random_bool(0.5) {
+            isp.register_for_gst().await;
+        }
         let mut plans = Vec::new();
         for (n, plan) in [
             json!({ "price": "900.00" }),
@@ -182,6 +186,27 @@ impl<'a> Life<'a> {
         .await;
         self.check_days(story).await;
         self.check_today(story).await;
+        self.check_explanations(story).await;
+    }
+
+    /// Each line comes out of its explanation again.
+    async fn check_explanations(&mut self, story: &[String]) {
+        for line in self
+            .ask("SELECT amount::numeric(19,2)::text, explanation FROM {role}.invoice_line")
+            .await
+        {
+            let of: Explanation = serde_json::from_value(line["explanation"].clone()).unwrap();
+            let again = replay(&of).unwrap().amount.amount().to_string();
+            assert_eq!(json!(again), line["amount"], "{line:#}\n{}", story.join("\n"));
+        }
+        for line in self
+            .ask("SELECT amount::numeric(19,2)::text, explanation FROM {role}.credit_note_line")
+            .await
+        {
+            let of: CreditExplanation = serde_json::from_value(line["explanation"].clone()).unwrap();
+            let again = replay_credit(&of).unwrap().amounts.amount.amount().to_string();
+            assert_eq!(json!(again), line["amount"], "{line:#}\n{}", story.join("\n"));
+        }
     }
 
     /// Of each line: the days that it charges are covered or credited, and it has come to what the covered ones are worth.
