@@ -48,7 +48,7 @@ pub fn registry() -> jobs::Registry {
         })
         .job(|db, _: identity::PurgeSessions| Box::pin(async move { identity::purge_sessions(&db).await }))
         .job(|db, job: runs::RefreshServices| Box::pin(async move { runs::renewal::refresh_services(&db, job).await }))
-        .job(|db, job: runs::renewal::RenewDue| Box::pin(async move { runs::renewal::run(&db, job.date).await.map(|_| ()) }))
+        .job(|db, job: runs::renewal::RenewDue| Box::pin(async move { runs::renewal::run(&db, job).await.map(|_| ()) }))
         .unheard::<identity::PasswordResetRequested>()
         .unheard::<identity::events::RoleCreated>()
         .unheard::<identity::events::RoleUpdated>()

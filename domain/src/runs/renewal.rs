@@ -15,17 +15,33 @@ use crate::kernel::ids::ServiceId;
 use crate::plans::{self, BillIn, Plan};
 use crate::services;
 
-/// Asks for the daily run of a date on the ISP's calendar.
+/// Asks for the daily run of a date on the ISP's calendar, or for a part of it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RenewDue {
     pub date: NaiveDate,
+    /// Where it goes on; None: it begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Place>,
+}
+
+/// How far a run has come, in the order of services' ids: it visits those whose own dates ask for something, then those that
+/// owe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Place {
+    Due(Option<ServiceId>),
+    Owing(Option<ServiceId>),
 }
 
 impl Job for RenewDue {
     const KIND: &'static str = "billing.renew";
 
     fn dedup_key(&self) -> Option<String> {
-        Some(self.date.to_string())
+        let date = self.date;
+        Some(match self.from {
+            None => date.to_string(),
+            Some(Place::Due(after)) => format!("{date} due {}", after.map(|id| id.0).unwrap_or_default()),
+            Some(Place::Owing(after)) => format!("{date} owing {}", after.map(|id| id.0).unwrap_or_default()),
+        })
     }
 }
 
@@ -44,7 +60,7 @@ impl Job for RefreshServices {
     }
 }
 
-/// What a run did.
+/// What a part of a run did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     pub considered: u32,
@@ -53,34 +69,40 @@ pub struct Summary {
     pub failures: Vec<(ServiceId, String)>,
 }
 
-const BATCH: i64 = 500;
+/// Services that one job visits of each kind.
+const BATCH: usize = 100;
 
-/// Does all that is due by `date`, which is not later than today. Running it again changes nothing.
-pub async fn run(db: &TenantDb, date: NaiveDate) -> Result<Summary> {
+/// Does the part of a run that the job names, of what is due by its date, which is not later than today, and asks for the next
+/// part. Doing it again changes nothing. A worker that dies has its part repeated, not the run: that comes to its end however
+/// often workers die, and other ISPs' jobs have their turns between its parts.
+pub async fn run(db: &TenantDb, job: RenewDue) -> Result<Summary> {
+    let date = job.date;
     let mut summary = Summary::default();
-    let mut after = None;
+    let mut place = job.from.unwrap_or(Place::Due(None));
     loop {
-        let due = db
-            .read(async move |tx| {
-                let blocked_before = blocked_before(tx).await?;
-                services::due(tx, date.min(tx.today()), tx.now(), blocked_before, after, BATCH).await
-            })
-            .await?;
-        after = due.last().copied();
-        visit(db, due, date, &mut summary).await?;
-        if after.is_none() {
-            break;
-        }
-    }
-    loop {
-        let owing = db
-            .read(async move |tx| billing::owing_services(tx, date.min(tx.today()), after, BATCH).await)
-            .await?;
-        after = owing.last().copied();
-        visit(db, owing, date, &mut summary).await?;
-        if after.is_none() {
+        let services = db.read(async move |tx| batch(tx, date.min(tx.today()), place).await).await?;
+        let last = services.last().copied();
+        let full = services.len() == BATCH;
+        visit(db, services, date, &mut summary).await?;
+        place = match (place, full) {
+            (Place::Due(_), true) => Place::Due(last),
+            (Place::Due(_), false) => Place::Owing(None),
+            (Place::Owing(_), true) => Place::Owing(last),
+            (Place::Owing(_), false) => return Ok(summary),
+        };
+        if full {
+            let next = RenewDue { date, from: Some(place) };
+            db.write(async move |tx| tx.enqueue(&next, tx.now()).await).await?;
             return Ok(summary);
         }
+    }
+}
+
+async fn batch(tx: &TenantTx, date: NaiveDate, place: Place) -> Result<Vec<ServiceId>> {
+    let limit = i64::try_from(BATCH).map_err(Error::internal)?;
+    match place {
+        Place::Due(after) => services::due(tx, date, tx.now(), blocked_before(tx).await?, after, limit).await,
+        Place::Owing(after) => billing::owing_services(tx, date, after, limit).await,
     }
 }
 
@@ -92,8 +114,8 @@ async fn visit(db: &TenantDb, services: Vec<ServiceId>, date: NaiveDate, summary
             // Nothing is wrong with the service: the run is repeated as a whole.
             Err(e @ Error::Unavailable(_)) => return Err(e),
             Err(e) => {
-                tracing::warn!(service = %id, error = e.summary(), "a service could not be renewed");
-                summary.failures.push((id, e.summary()));
+                tracing::warn!(tenant = db.tenant().slug(), service = %id, error = %e, "a service could not be renewed");
+                summary.failures.push((id, e.to_string()));
             }
         }
     }
@@ -205,7 +227,7 @@ pub async fn refresh_service(db: &TenantDb, job: RefreshService) -> Result<()> {
 pub async fn refresh_services(db: &TenantDb, _job: RefreshServices) -> Result<()> {
     let mut after = None;
     loop {
-        let some = db.read(async move |tx| services::begun(tx, after, BATCH).await).await?;
+        let some = db.read(async move |tx| services::begun(tx, after, 500).await).await?;
         for id in some.iter().copied() {
             db.write(async move |tx| look_again(tx, id).await).await?;
         }

@@ -193,12 +193,17 @@ pub async fn until(what: &str, limit: Duration, mut condition: impl AsyncFnMut()
     begun.elapsed()
 }
 
-/// A worker for probes as a process of its own: this binary again, running [`worker_process`].
+/// A worker for probes as a process of its own.
 pub fn spawn_worker(db: &TestDb) -> Process {
+    spawn(db, "jobs::probe::worker_process")
+}
+
+/// A worker as a process of its own: this binary again, running the test of that name, which calls [`work`].
+pub fn spawn(db: &TestDb, process: &str) -> Process {
     let me = std::env::current_exe().unwrap();
     Process::spawn(
         Command::new(me)
-            .args(["--exact", "jobs::probe::worker_process", "--ignored", "--nocapture"])
+            .args(["--exact", process, "--ignored", "--nocapture"])
             .env("TRUNKLINE_TEST_WORKER", settings(db).url)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -210,6 +215,11 @@ pub fn spawn_worker(db: &TestDb) -> Process {
 #[test]
 #[ignore = "a process of other tests"]
 fn worker_process() {
+    work(registry());
+}
+
+/// Works as [`spawn`] asks, until the process is killed or told to terminate.
+pub fn work(registry: Registry) {
     let Some(url) = env("TRUNKLINE_TEST_WORKER") else { return };
     // Whoever started it may be gone without having killed it.
     std::thread::spawn(|| {
@@ -233,7 +243,7 @@ fn worker_process() {
         };
         let database = Database::open(settings, Clock::system()).await.expect("the database");
         database.take_over_test_clock().await.unwrap();
-        let worker = Worker::new(database, Arc::new(registry()), SETTINGS);
+        let worker = Worker::new(database, Arc::new(registry), SETTINGS);
         let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).unwrap();
         worker.run(async move { _ = terminate.recv().await }).await;
     });

@@ -263,10 +263,13 @@ async fn runs_at_the_same_time_charge_nothing_twice() {
     app.set_clock("2026-06-15T10:00:00Z").await;
     let tenant = app.app.directory.by_slug("asha").await.unwrap().expect("the ISP");
     let db = TenantDb::new(app.app.database.clone(), tenant, Arc::new(Actor::System));
-    let date = "2026-06-15".parse().unwrap();
+    let job = renewal::RenewDue {
+        date: "2026-06-15".parse().unwrap(),
+        from: None,
+    };
     let (one, two, _) = tokio::join!(
-        renewal::run(&db, date),
-        renewal::run(&db, date),
+        renewal::run(&db, job.clone()),
+        renewal::run(&db, job),
         isp.pay(&subscribers[2], "1000.00")
     );
     let (one, two) = (one.unwrap(), two.unwrap());
