@@ -1,12 +1,12 @@
 //! What invoices charge of a service's time.
 
-use chrono::{DateTime, Days, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use rust_decimal::Decimal;
 use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
 use super::lines::PLAN_CHARGE;
-use crate::kernel::calendar::{Period, Zone};
+use crate::kernel::calendar::{Period, Zone, days_between};
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::ids::{InvoiceId, InvoiceLineId, ServiceId};
@@ -175,25 +175,56 @@ pub(super) async fn reprice(tx: &TenantTx, piece: Uuid, price: Money) -> Result<
     Ok(())
 }
 
-/// Lets the time that is charged from `from` on be given so many days later; the days between are not charged. Local days
-/// keep their number, whatever the clocks do.
-pub async fn shift_coverage(tx: &TenantTx, service: ServiceId, from: DateTime<Utc>, days: u64) -> Result<()> {
+/// Lets the time that is charged from `from` on be given from the day `to` on, without the gaps that it has by now; the days
+/// between are not charged. Local days keep their number, whatever the clocks do.
+pub async fn shift_coverage(tx: &TenantTx, service: ServiceId, from: DateTime<Utc>, to: NaiveDate) -> Result<Shift> {
     let zone = Zone::from(tx.tenant().timezone());
-    let later = |at: DateTime<Utc>| {
-        let day = zone.local_date(at).checked_add_days(Days::new(days));
-        day.map(|day| zone.start_of_day(day))
-            .ok_or_else(|| Error::internal("a day out of range"))
-    };
-    // The last first: each moves to where nothing is any more.
-    for piece in cut_out(tx, service, from, None).await?.into_iter().rev() {
+    let pieces = cut_out(tx, service, from, None).await?;
+    let days = pieces
+        .iter()
+        .map(|p| (zone.local_date(p.starts_at), zone.local_date(p.ends_at)));
+    let shift = Shift::new(to, days);
+    let later = |p: &&Fragment| shift.of(zone.local_date(p.starts_at)) >= zone.local_date(p.starts_at);
+    // Each moves to where nothing is any more.
+    let rightwards = pieces.iter().rev().filter(later);
+    let leftwards = pieces.iter().filter(|p| !later(p));
+    for piece in rightwards.chain(leftwards) {
         tx.sql("UPDATE coverage SET period = tstzrange($2, $3, '[)') WHERE id = $1")
             .bind(piece.id)
-            .bind(later(piece.starts_at)?)
-            .bind(later(piece.ends_at)?)
+            .bind(zone.start_of_day(shift.of(zone.local_date(piece.starts_at))))
+            .bind(zone.start_of_day(shift.of(zone.local_date(piece.ends_at))))
             .run()
             .await?;
     }
-    Ok(())
+    Ok(shift)
+}
+
+/// Where charged days come to lie that are given one after the other from another day on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shift {
+    to: NaiveDate,
+    /// Half-open, in their order, apart from one another.
+    charged: Vec<(NaiveDate, NaiveDate)>,
+}
+
+impl Shift {
+    fn new(to: NaiveDate, pieces: impl Iterator<Item = (NaiveDate, NaiveDate)>) -> Self {
+        let mut charged: Vec<(NaiveDate, NaiveDate)> = Vec::new();
+        for (first, end) in pieces {
+            match charged.last_mut() {
+                Some(last) if first <= last.1 => last.1 = last.1.max(end),
+                _ => charged.push((first, end)),
+            }
+        }
+        Self { to, charged }
+    }
+
+    /// Where the beginning of that day comes to lie: after as many days as were charged before it.
+    pub fn of(&self, day: NaiveDate) -> NaiveDate {
+        let before = |&(first, end): &(NaiveDate, NaiveDate)| days_between(first, end.min(day)).max(0);
+        let days = self.charged.iter().map(before).sum::<i64>();
+        self.to.checked_add_signed(TimeDelta::days(days)).unwrap_or(NaiveDate::MAX)
+    }
 }
 
 /// Services that are on although something of theirs was due by that day: at most `limit`, those after `after` in the order
@@ -218,4 +249,24 @@ pub async fn first_invoice_of(tx: &TenantTx, service: ServiceId) -> Result<Optio
         .bind(service)
         .scalar()
         .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(day: u32) -> NaiveDate {
+        NaiveDate::from_ymd_opt(2026, 3, day).unwrap()
+    }
+
+    #[test]
+    fn charged_days_follow_one_another_whatever_gaps_they_had() {
+        // A line and the difference of a dearer plan over the same days; then a week that was shifted away before.
+        let pieces = [(2, 8), (4, 8), (15, 20)].map(|(first, end)| (day(first), day(end)));
+        let shift = Shift::new(day(10), pieces.into_iter());
+        for (was, is) in [(2, 10), (4, 12), (8, 16), (12, 16), (15, 16), (20, 21), (25, 21)] {
+            assert_eq!(shift.of(day(was)), day(is), "{was}");
+        }
+        assert_eq!(Shift::new(day(10), std::iter::empty()).of(day(20)), day(10));
+    }
 }

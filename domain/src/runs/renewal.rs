@@ -114,8 +114,8 @@ async fn visit(db: &TenantDb, services: Vec<ServiceId>, date: NaiveDate, summary
             // Nothing is wrong with the service: the run is repeated as a whole.
             Err(e @ Error::Unavailable(_)) => return Err(e),
             Err(e) => {
-                tracing::warn!(tenant = db.tenant().slug(), service = %id, error = %e, "a service could not be renewed");
-                summary.failures.push((id, e.to_string()));
+                tracing::warn!(service = %id, error = e.summary(), "a service could not be renewed");
+                summary.failures.push((id, e.summary()));
             }
         }
     }

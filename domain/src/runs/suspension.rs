@@ -1,13 +1,13 @@
 //! What becomes of the days that a service was off, as `BillingSettings.suspensionCredit` says. They are whole days of the ISP's
 //! calendar, from the day of the suspension to the day before the one on which it goes on, which is a service day again.
 
-use chrono::{DateTime, Days, Utc};
+use chrono::{DateTime, Utc};
 
 use super::held::Held;
 use super::standing::{Charged, Facts, Standing, moved_to};
 use crate::billing::rules::SuspensionCredit;
 use crate::billing::{self, credit_notes};
-use crate::kernel::calendar::{Interval, IntervalUnit, Period, days_between};
+use crate::kernel::calendar::{Interval, IntervalUnit, Period};
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
 use crate::plans::BillIn;
@@ -36,7 +36,7 @@ impl Held {
     }
 
     async fn credit_days(&mut self, tx: &TenantTx, suspension: &Suspension) -> Result<bool> {
-        let Some((off, _)) = self.days_off(tx, suspension) else {
+        let Some(off) = self.days_off(tx, suspension) else {
             return Ok(false);
         };
         let notes = credit_notes::credit_time(tx, self.service.id, off.start(), Some(off.end()), REASON).await?;
@@ -46,16 +46,16 @@ impl Held {
 
     /// What is left of the charged time is given after the suspension; later periods follow from there.
     async fn shift_period(&mut self, tx: &TenantTx, suspension: &Suspension) -> Result<bool> {
-        let Some((off, days)) = self.days_off(tx, suspension) else {
+        let Some(off) = self.days_off(tx, suspension) else {
             return Ok(false);
         };
         let skipped = self.skip_uncharged(tx, off).await?;
         let Some(billed) = self.service.billed_until.filter(|until| *until > off.start() && !skipped) else {
             return Ok(skipped);
         };
-        billing::shift_coverage(tx, self.service.id, off.start(), days).await?;
+        let shift = billing::shift_coverage(tx, self.service.id, off.start(), tx.today()).await?;
         let zone = self.zone(tx);
-        let later = |at| zone.start_of_day(zone.local_date(at) + Days::new(days));
+        let later = |at| zone.start_of_day(shift.of(zone.local_date(at)));
         self.service.billed_until = Some(later(billed));
         self.service.period_ends_at = self
             .service
@@ -87,13 +87,12 @@ impl Held {
         Ok(true)
     }
 
-    /// The days without service, and how many they are; None when there are none.
-    fn days_off(&self, tx: &TenantTx, suspension: &Suspension) -> Option<(Period, u64)> {
+    /// The days without service; None when there are none.
+    fn days_off(&self, tx: &TenantTx, suspension: &Suspension) -> Option<Period> {
         let zone = self.zone(tx);
         let first = zone.local_date(suspension.since);
-        let days = u64::try_from(days_between(first, tx.today())).ok().filter(|days| *days > 0)?;
-        let off = Period::of_days(zone, first, tx.today()).ok()?;
-        (self.plan.period_unit != IntervalUnit::Hour).then_some((off, days))
+        let some = first < tx.today() && self.plan.period_unit != IntervalUnit::Hour;
+        some.then(|| Period::of_days(zone, first, tx.today()).ok()).flatten()
     }
 
     /// In arrears: what was used before the suspension is charged now, and the next charge begins where service does.
