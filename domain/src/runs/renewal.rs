@@ -69,8 +69,8 @@ pub struct Summary {
     pub failures: Vec<(ServiceId, String)>,
 }
 
-/// Services that one job visits of each kind.
-const BATCH: usize = 100;
+/// Services that one job visits of each kind: few, for a part whose workers are killed more than ten times is parked.
+const BATCH: usize = 25;
 
 /// Does the part of a run that the job names, of what is due by its date, which is not later than today, and asks for the next
 /// part. Doing it again changes nothing. A worker that dies has its part repeated, not the run: that comes to its end however
