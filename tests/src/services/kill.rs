@@ -55,7 +55,7 @@ async fn open(app: &TestApp, tenant: &TestTenant, services: usize) {
     let known = app.app.directory.by_slug(&tenant.slug).await.unwrap().expect("an ISP");
     let db = TenantDb::new(app.app.database.clone(), known, Arc::new(Actor::System));
     for n in 0..services {
-        let (plan, pays) = (plans[n % plans.len()], n % 7 != 0);
+        let (plan, pays) = (plans[n % plans.len()], !n.is_multiple_of(7));
         db.write(async move |tx| {
             let who = subscribers::create(tx, subscriber(n)).await?.id;
             let service = CreateService {
@@ -92,7 +92,7 @@ fn subscriber(n: usize) -> CreateSubscriber {
             line1: "1 MG Road".into(),
             line2: None,
             city: None,
-            region: Some(if n % 2 == 0 { "KA" } else { "MH" }.into()),
+            region: Some(if n.is_multiple_of(2) { "KA" } else { "MH" }.into()),
             postal_code: None,
             country: "IN".into(),
         }),
