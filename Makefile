@@ -6,13 +6,14 @@ SHELL := bash
 CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help setup demo test lint bench soak
+.PHONY: help setup demo render test lint bench soak
 
 help:
 	@echo 'make demo    three ISPs on this machine, with FreeRADIUS; Ctrl-C stops it, ARGS=--fresh starts over'
 	@echo 'make test    everything that must hold before a change lands'
 	@echo 'make lint    format, clippy, schema, contract, dependencies'
 	@echo 'make bench   the API beside PostgreSQL doing the same statements; ARGS=--quick takes ten minutes'
+	@echo 'make render  the program that typesets documents, without which there are no PDFs; demo and test build it too'
 	@echo 'make soak    the kill and cancellation storms, long'
 
 setup:
@@ -21,7 +22,10 @@ setup:
 demo:
 	@deploy/setup.sh
 	@$(CARGO) build -p trunkline-api
-	@exec $(TARGET)/debug/trunkline demo $(ARGS)
+	@exec deploy/demo.sh $(TARGET)/debug/trunkline demo $(ARGS)
+
+render:
+	@deploy/render.sh
 
 test: setup
 	@deploy/test.sh

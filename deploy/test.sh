@@ -43,12 +43,15 @@ tests_pass() {
 }
 
 check 'format' cargo fmt --all --check
+check 'format of the renderer' cargo fmt --manifest-path render/Cargo.toml --check
 check 'clippy, warnings are errors' cargo clippy -q --workspace --all-targets --locked -- -D warnings
 # Without advisories: their database is a git fetch, which not every machine can make. See deny.toml.
 check 'dependencies (cargo-deny)' cargo deny --log-level error check --hide-inclusion-graph bans licenses sources
+check 'dependencies of the renderer' cargo deny --manifest-path render/Cargo.toml --config "$PWD/deny.toml" --log-level error check --hide-inclusion-graph bans licenses sources
 if [[ ${1-} == lint ]]; then
     check 'schema and contract' cargo test -q --locked -p trunkline-tests --test suite -- contract:: tidy::
 else
+    check 'the renderer (Typst)' deploy/render.sh
     check 'tests' tests_pass
 fi
 

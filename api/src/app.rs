@@ -11,6 +11,7 @@ use trunkline_domain::kernel::db::{Database, DatabaseSettings};
 use trunkline_domain::tenants::Directory;
 
 use crate::adapters::dns::Dns;
+use crate::adapters::render::{self, Renderers};
 use crate::config::Config;
 use crate::graphql::{self, ApiSchema};
 use crate::http::Documents;
@@ -26,6 +27,7 @@ pub struct Parts {
     pub directory: Directory,
     pub authenticator: Authenticator,
     pub dns: Dns,
+    pub renderers: Renderers,
     pub schema: ApiSchema,
     pub worker: Worker,
     pub limits: Limits,
@@ -53,6 +55,7 @@ impl App {
         let directory = Directory::new(database.clone(), &config.base_domain);
         let authenticator = Authenticator::new(database.clone());
         let dns = Dns::new(config.dns_server);
+        let renderers = Renderers::new(config.renderer.clone(), render::Limits::default());
         let settings = WorkerSettings {
             places: config.worker_places as usize,
             lease: Duration::from_secs(config.worker_lease_seconds.into()),
@@ -68,6 +71,7 @@ impl App {
             directory,
             authenticator,
             dns,
+            renderers,
             schema: graphql::schema(),
             worker,
         })))

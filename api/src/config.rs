@@ -82,6 +82,8 @@ pub struct Config {
     /// Traces are exported: a variable of OpenTelemetry names a collector. They say all else about it.
     #[serde(default)]
     pub traces: bool,
+    /// The program that typesets documents; `trunkline-render` beside this one when absent.
+    pub renderer: Option<PathBuf>,
     /// `tracing` filter, such as `info` or `trunkline_domain=debug`.
     pub log: String,
     /// An object a line rather than text; when it is not said, everywhere but at a terminal.

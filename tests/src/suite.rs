@@ -29,6 +29,7 @@ mod migrations;
 mod operations;
 mod outages;
 mod payments;
+mod pdf;
 mod people;
 mod radius;
 mod release;

@@ -1,3 +1,4 @@
-//! What `domain` declares for the outside world, over the network.
+//! What `domain` declares for the outside world: over the network, or in processes of their own.
 
 pub mod dns;
+pub mod render;

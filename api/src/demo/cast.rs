@@ -14,6 +14,7 @@ pub struct Isp {
     pub legal_name: &'static str,
     pub address: &'static [&'static str],
     pub color: &'static str,
+    pub upi_id: Option<&'static str>,
     /// State, where there is one, and number.
     pub tax_registration: Option<(Option<&'static str>, &'static str)>,
     pub owner: &'static str,
@@ -103,6 +104,7 @@ pub const ISPS: [Isp; 3] = [
         legal_name: "Tarang Fibernet Private Limited",
         address: &["14 Residency Road", "Bengaluru 560025", "Karnataka"],
         color: "#0b7a75",
+        upi_id: Some("tarang.fibernet@example"),
         tax_registration: Some((Some("KA"), "29AAFCT4821K1Z0")),
         owner: "Revathi Gowda",
         clerk: "Imran Khan",
@@ -131,6 +133,7 @@ pub const ISPS: [Isp; 3] = [
         legal_name: "Pwani WiFi Limited",
         address: &["Moi Avenue", "Mombasa 80100"],
         color: "#b3541e",
+        upi_id: None,
         tax_registration: Some((None, "P051482937Q")),
         owner: "Salim Abdalla",
         clerk: "Grace Wanjiku",
@@ -158,6 +161,7 @@ pub const ISPS: [Isp; 3] = [
         legal_name: "Coastal Broadband Services",
         address: &["Maruthi Veethika", "Udupi 576101", "Karnataka"],
         color: "#5b3a8e",
+        upi_id: Some("coastal.broadband@example"),
         // Small enough to do without, so it charges no GST.
         tax_registration: None,
         owner: "Vasudev Shenoy",

@@ -331,6 +331,7 @@ async fn furnish(db: &TenantDb, isp: &'static Isp) -> trunkline_domain::Result<(
             support_email: Patch::Set(format!("help@{}.example", isp.slug)),
             accent_color: Patch::Keep,
             support_phone: Patch::Keep,
+            upi_id: isp.upi_id.map_or(Patch::Keep, |id| Patch::Set(id.into())),
         };
         branding::update(tx, look).await?;
         if let Some((region, tax_id)) = isp.tax_registration {

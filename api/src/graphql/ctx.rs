@@ -117,6 +117,11 @@ impl RequestCtx {
         self.reader.read(work).await
     }
 
+    /// Ends the reading transaction before something slow is waited for; the next read opens another.
+    pub async fn release(&self) {
+        self.reader.release().await;
+    }
+
     /// Runs a use case in a transaction of its own; what is read afterwards sees what it wrote.
     pub async fn write<T>(&self, work: impl AsyncFn(&TenantTx) -> Result<T>) -> Result<T> {
         self.reader.release().await;

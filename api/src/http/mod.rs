@@ -9,6 +9,7 @@ mod guard;
 mod host;
 mod jwks;
 mod ops;
+mod printed;
 pub mod server;
 mod test_clock;
 
@@ -36,6 +37,7 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 /// Everything that is served on the public address.
 pub fn router(app: App) -> Router {
     let mut routes = Router::new().route("/graphql", post(graphql::execute));
+    routes = routes.route("/invoices/{file}", get(printed::invoice));
     if !app.config.production {
         routes = routes.route("/graphql", get(graphql::explorer));
     }
@@ -83,6 +85,7 @@ pub fn ops_router(app: App) -> Router {
         .with_state(app)
 }
 
+fn span(request: &axum::extract::Request) -> tracing::Span {
 /// The same words for an unknown path and an unknown host: neither tells what else there is.
 pub(crate) async fn not_found() -> (StatusCode, &'static str) {
     (StatusCode::NOT_FOUND, "not found\n")

@@ -7,8 +7,8 @@
 //! - Credit notes never exceed what is left of their invoice, per line and tax; a CHECK keeps their sum below its total.
 //! - What an invoice or a credit note does to money is one ledger entry in the same transaction; its total is what it debits the payer.
 //!
-//! Owns `billing_settings`, `tax_rule_set`, `tax_registration`, `number_series`, `invoice`, `invoice_line`, `invoice_tax`,
-//! `coverage`, `credit_application`, `credit_note`, `credit_note_line` and `credit_note_tax`.
+//! Owns `billing_settings`, `invoice_template`, `tax_rule_set`, `tax_registration`, `number_series`, `invoice`,
+//! `invoice_line`, `invoice_tax`, `coverage`, `credit_application`, `credit_note`, `credit_note_line` and `credit_note_tax`.
 
 mod coverage;
 mod credit;
@@ -21,6 +21,7 @@ mod lines;
 mod manual;
 mod numbers;
 mod payment;
+pub mod pdf;
 mod queries;
 mod registrations;
 pub mod rules;

@@ -22,6 +22,8 @@ pub struct Branding {
     /// Shown on invoices.
     pub legal_name: String,
     pub address: Vec<String>,
+    /// Where payments by UPI go; its code is printed on invoices that wait for money.
+    pub upi_id: Option<String>,
     /// Counts changes, for `expectedVersion`.
     pub version: i32,
 }
@@ -29,7 +31,8 @@ pub struct Branding {
 macro_rules! select {
     ($tail:literal) => {
         concat!(
-            "SELECT display_name, logo_url, primary_color, accent_color, support_email, support_phone, legal_name, address, version
+            "SELECT display_name, logo_url, primary_color, accent_color, support_email, support_phone, legal_name, address,
+                 upi_id, version
              FROM branding ",
             $tail
         )

@@ -21,6 +21,7 @@ pub struct UpdateBranding {
     pub support_phone: Patch<String>,
     pub legal_name: Patch<String>,
     pub address: Patch<Vec<String>>,
+    pub upi_id: Patch<String>,
 }
 
 pub async fn update(tx: &TenantTx, cmd: UpdateBranding) -> Result<Branding> {
@@ -32,7 +33,7 @@ pub async fn update(tx: &TenantTx, cmd: UpdateBranding) -> Result<Branding> {
     let new = changed(old, cmd.clone())?;
     tx.sql(
         "UPDATE branding SET display_name = $1, primary_color = $2, accent_color = $3, support_email = $4, support_phone = $5,
-             legal_name = $6, address = $7, version = version + 1",
+             legal_name = $6, address = $7, upi_id = $8, version = version + 1",
     )
     .bind(new.display_name)
     .bind(new.primary_color)
@@ -41,6 +42,7 @@ pub async fn update(tx: &TenantTx, cmd: UpdateBranding) -> Result<Branding> {
     .bind(new.support_phone)
     .bind(new.legal_name)
     .bind(new.address)
+    .bind(new.upi_id)
     .run()
     .await?;
     tx.audit("brandingUpdate", tx.tenant().id().0, &cmd).await?;
@@ -60,6 +62,7 @@ fn changed(old: Branding, cmd: UpdateBranding) -> Result<Branding> {
         accent_color: color(&accent_color, "accentColor", &mut checks),
         support_email: filled(cmd.support_email.or(old.support_email)).map(|e| checks.email(&e, "supportEmail")),
         support_phone: filled(cmd.support_phone.or(old.support_phone)).map(|p| phone(&p, &mut checks)),
+        upi_id: filled(cmd.upi_id.or(old.upi_id)).map(|id| upi_id(&id, &mut checks)),
         address: address(cmd.address.or(Some(old.address)).unwrap_or_default(), &mut checks),
         ..old
     };
@@ -79,6 +82,21 @@ fn color(text: &str, field: &str, checks: &mut Checks) -> String {
         .is_some_and(|hex| hex.len() == 6 && hex.bytes().all(|b| b.is_ascii_hexdigit()));
     checks.ensure(well_formed, field, "Must be a colour such as #1d4ed8.");
     text
+}
+
+/// A virtual payment address: NPCI's specification of UPI links, `pa`.
+fn upi_id(text: &str, checks: &mut Checks) -> String {
+    let text = text.trim();
+    let name = |part: &str| {
+        part.bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
+    };
+    let handle = |part: &str| part.bytes().all(|b| b.is_ascii_alphanumeric());
+    let well_formed = text.split_once('@').is_some_and(|(user, bank)| {
+        (2..=256).contains(&user.len()) && (2..=64).contains(&bank.len()) && name(user) && handle(bank)
+    });
+    checks.ensure(well_formed, "upiId", "Must be a UPI id such as example@okbank.");
+    text.to_owned()
 }
 
 /// People read it, so it keeps its blanks.
@@ -115,6 +133,7 @@ mod tests {
             support_phone: None,
             legal_name: "Asha Networks Pvt Ltd".into(),
             address: vec!["12 MG Road".into(), "Bengaluru".into()],
+            upi_id: None,
             version: 3,
         }
     }
@@ -129,6 +148,7 @@ mod tests {
             support_phone: Patch::Keep,
             legal_name: Patch::Keep,
             address: Patch::Keep,
+            upi_id: Patch::Keep,
         }
     }
 
@@ -140,6 +160,7 @@ mod tests {
             address: Patch::Clear,
             primary_color: Patch::Set("#AABBCC".into()),
             support_phone: Patch::Set(" 1800 425 1234 ".into()),
+            upi_id: Patch::Set(" asha.net@okaxis ".into()),
             ..nothing()
         };
         let expected = Branding {
@@ -147,6 +168,7 @@ mod tests {
             address: Vec::new(),
             primary_color: "#aabbcc".into(),
             support_phone: Some("1800 425 1234".into()),
+            upi_id: Some("asha.net@okaxis".into()),
             ..old()
         };
         assert_eq!(changed(old(), cleared).unwrap(), expected);
@@ -160,6 +182,7 @@ mod tests {
             accent_color: Patch::Set("#12345g".into()),
             support_email: Patch::Set("help".into()),
             support_phone: Patch::Set("call us".into()),
+            upi_id: Patch::Set("asha@ok bank".into()),
             address: Patch::Set(vec!["x".into(), " ".into()]),
             ..nothing()
         };
@@ -175,6 +198,7 @@ mod tests {
             "primaryColor",
             "supportEmail",
             "supportPhone",
+            "upiId",
         ];
         assert_eq!(fields, expected);
         let lines = UpdateBranding {

@@ -22,6 +22,10 @@ pub struct TemplateFiles {
     pub taxes: &'static str,
     pub plans: &'static str,
     pub roles: &'static str,
+    /// How its invoices look, in Typst, …
+    pub invoice: &'static str,
+    /// … and an invoice to try such a text with, as JSON.
+    pub sample: &'static str,
 }
 
 macro_rules! folder {
@@ -33,6 +37,8 @@ macro_rules! folder {
                 taxes: include_str!(concat!("../../../tenant-templates/", $name, "/taxes.toml")),
                 plans: include_str!(concat!("../../../tenant-templates/", $name, "/plans.toml")),
                 roles: include_str!(concat!("../../../tenant-templates/", $name, "/roles.toml")),
+                invoice: include_str!(concat!("../../../tenant-templates/", $name, "/invoice.typ")),
+                sample: include_str!(concat!("../../../tenant-templates/", $name, "/sample.json")),
             },
         )
     };
@@ -165,6 +171,8 @@ pub struct Template {
     taxes: &'static str,
     plans: Vec<TemplatePlan>,
     roles: BTreeMap<String, Vec<String>>,
+    invoice: &'static str,
+    sample: &'static str,
 }
 
 impl Template {
@@ -189,6 +197,8 @@ impl Template {
             taxes: files.taxes,
             plans: plans.plan,
             roles: roles.roles,
+            invoice: files.invoice,
+            sample: files.sample,
         })
     }
 
@@ -203,6 +213,16 @@ impl Template {
     /// Permissions ("resource:action") by role.
     pub fn roles(&self) -> &BTreeMap<String, Vec<String>> {
         &self.roles
+    }
+
+    /// How invoices look, in Typst.
+    pub fn invoice(&self) -> &'static str {
+        self.invoice
+    }
+
+    /// An invoice to try that with, as JSON.
+    pub fn sample(&self) -> &'static str {
+        self.sample
     }
 
     /// The `billing` table, as the type of the capability that owns it.

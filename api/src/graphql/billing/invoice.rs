@@ -153,6 +153,11 @@ impl Invoice {
         self.money(self.0.amount_credited)
     }
 
+    /// Host-relative, needs the same authorisation as this query.
+    async fn pdf_url(&self) -> String {
+        format!("/invoices/{}.pdf", self.0.id)
+    }
+
     /// total − amountPaid − amountCredited
     async fn amount_due(&self) -> ApiResult<Money> {
         self.money(self.0.amount_due)

@@ -3,6 +3,7 @@ mod invoice;
 mod mutation;
 mod query;
 mod settings;
+mod template;
 mod withholding;
 
 pub use credit_note::CreditNote;

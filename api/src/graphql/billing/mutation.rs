@@ -1,5 +1,7 @@
 use async_graphql::{Context, ID, InputObject, Object};
+use axum::body::Bytes;
 use trunkline_domain::Result;
+use trunkline_domain::billing::pdf::{self, PreviewTemplate, UpdateTemplate};
 use trunkline_domain::billing::{self, AddTaxRegistration, IssueInvoice, ManualLine, UpdateSettings, credit_notes};
 
 use super::credit_note::{CreditNoteIssueInput, CreditNoteIssuePayload};
@@ -7,8 +9,12 @@ use super::invoice::Invoice;
 use super::settings::{
     BillingSettingsUpdateInput, BillingSettingsUpdatePayload, TaxRegistrationAddInput, TaxRegistrationAddPayload,
 };
+use super::template::{
+    InvoiceTemplatePreviewInput, InvoiceTemplatePreviewPayload, InvoiceTemplateResetInput, InvoiceTemplateResetPayload,
+    InvoiceTemplateUpdateInput, InvoiceTemplateUpdatePayload, TemplatePreview,
+};
 use super::withholding::{WithholdingRecordInput, WithholdingRecordPayload};
-use crate::graphql::ctx::CtxExt;
+use crate::graphql::ctx::{CtxExt, RequestCtx};
 use crate::graphql::error::{ApiResult, payload};
 use crate::graphql::ids;
 use crate::graphql::scalars::{Date, Decimal, Uuid};
@@ -98,6 +104,54 @@ impl BillingMutation {
         };
         CreditNoteIssuePayload::of(result)
     }
+
+    /// Gives this ISP's invoices a look of its own. The template is tried first; what is wrong with it is told with its line.
+    async fn invoice_template_update(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: InvoiceTemplateUpdateInput,
+    ) -> ApiResult<InvoiceTemplateUpdatePayload> {
+        InvoiceTemplateUpdatePayload::of(update_template(ctx.rq(), input.into()).await)
+    }
+
+    /// Gives this ISP's invoices back the look of the template it was made from.
+    async fn invoice_template_reset(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: InvoiceTemplateResetInput,
+    ) -> ApiResult<InvoiceTemplateResetPayload> {
+        let result = ctx
+            .rq()
+            .write(async move |tx| pdf::template_reset(tx, input.command()).await)
+            .await;
+        InvoiceTemplateResetPayload::of(result)
+    }
+
+    /// Typesets a sample, or an invoice, with a template that need not be stored. Nothing is written.
+    async fn invoice_template_preview(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: InvoiceTemplatePreviewInput,
+    ) -> ApiResult<InvoiceTemplatePreviewPayload> {
+        let result = match input.command() {
+            Ok(cmd) => preview_template(ctx.rq(), cmd).await,
+            Err(e) => Err(e),
+        };
+        InvoiceTemplatePreviewPayload::of(result.map(TemplatePreview))
+    }
+}
+
+async fn update_template(rq: &RequestCtx, cmd: UpdateTemplate) -> Result<pdf::InvoiceTemplate> {
+    let trial = rq.read(async move |tx| pdf::template_trial(tx, cmd.clone()).await).await?;
+    rq.release().await;
+    let proven = trial.run(&rq.app.renderers).await?;
+    rq.write(async move |tx| pdf::template_update(tx, proven.clone()).await).await
+}
+
+async fn preview_template(rq: &RequestCtx, cmd: PreviewTemplate) -> Result<Bytes> {
+    let preview = rq.read(async move |tx| pdf::template_preview(tx, cmd.clone()).await).await?;
+    rq.release().await;
+    preview.run(&rq.app.renderers).await
 }
 
 /// One charge.

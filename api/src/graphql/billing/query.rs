@@ -6,6 +6,7 @@ use trunkline_domain::kernel::page::{Page, PageRequest};
 use super::credit_note::CreditNote;
 use super::invoice::{Invoice, InvoiceConnection, InvoiceFilter};
 use super::settings::{BillingSettings, TaxRegistration};
+use super::template::InvoiceTemplate;
 use crate::graphql::ctx::{CtxExt, RequestCtx};
 use crate::graphql::error::ApiResult;
 use crate::graphql::{ids, page};
@@ -45,6 +46,12 @@ impl BillingQuery {
     async fn billing_settings(&self, ctx: &Context<'_>) -> ApiResult<Option<BillingSettings>> {
         let settings = ctx.rq().read(async move |tx| billing::settings_view(tx).await).await?;
         Ok(Some(BillingSettings(settings)))
+    }
+
+    /// How this ISP's invoices look.
+    async fn invoice_template(&self, ctx: &Context<'_>) -> ApiResult<Option<InvoiceTemplate>> {
+        let found = ctx.rq().read(async move |tx| billing::pdf::template(tx).await).await?;
+        Ok(Some(found.into()))
     }
 
     /// Where this ISP is registered for tax, oldest first.

@@ -24,6 +24,8 @@ pub struct Branding {
     pub legal_name: String,
     /// Shown on invoices, a line each.
     pub address: Vec<String>,
+    /// Payments by UPI go there; invoices that wait for money show its QR code.
+    pub upi_id: Option<String>,
     /// Pass it as `expectedVersion`.
     pub version: i32,
 }
@@ -39,6 +41,7 @@ impl From<branding::Branding> for Branding {
             support_phone: b.support_phone,
             legal_name: b.legal_name,
             address: b.address,
+            upi_id: b.upi_id,
             version: b.version,
         }
     }
@@ -78,6 +81,8 @@ pub struct BrandingUpdateInput {
     legal_name: MaybeUndefined<String>,
     /// At most six lines; null: none.
     address: MaybeUndefined<Vec<String>>,
+    /// Such as example@okbank; null: none.
+    upi_id: MaybeUndefined<String>,
 }
 
 impl From<BrandingUpdateInput> for UpdateBranding {
@@ -91,6 +96,7 @@ impl From<BrandingUpdateInput> for UpdateBranding {
             support_phone: patch(input.support_phone, |v| v),
             legal_name: patch(input.legal_name, |v| v),
             address: patch(input.address, |v| v),
+            upi_id: patch(input.upi_id, |v| v),
         }
     }
 }

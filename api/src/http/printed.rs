@@ -1,0 +1,147 @@
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::body::Bytes;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use sha2::{Digest, Sha256};
+use trunkline_domain::billing::pdf::{self, Printable, Sheet, TypesetError, Typesetter};
+use trunkline_domain::kernel::db::{Database, Tenant, TenantDb, TenantStatus};
+use trunkline_domain::kernel::ids::InvoiceId;
+use trunkline_domain::{Actor, Error, Result};
+
+use super::address::ClientAddress;
+use super::answer::{failure, rate_limited};
+use super::{auth, host, not_found};
+use crate::app::App;
+use crate::cookies::Cookies;
+use crate::graphql::ctx::Host;
+use crate::limits::Caller;
+
+/// `GET /invoices/<id>.pdf` on an ISP's host, for whoever may read that invoice by GraphQL; `?download` saves it instead of
+/// showing it. An invoice of another ISP, or of another subscriber, is 404 like one that is not there.
+pub async fn invoice(
+    State(app): State<App>,
+    Extension(asked): Extension<Host>,
+    Extension(ClientAddress(address)): Extension<ClientAddress>,
+    Path(file): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let Host::Tenant(tenant) = asked.clone() else {
+        return not_found().await.into_response();
+    };
+    let cookies = Cookies::read(&headers, &host::origin(&headers), app.config.production);
+    let who = auth::authenticate(&app, &asked, &headers, &cookies).await;
+    let caller = match &who {
+        Ok(who) => Caller::of(&who.actor, &asked, address),
+        Err(_) => Caller::at(address),
+    };
+    if let Err(wait) = app.limits.admit(caller, &asked) {
+        return rate_limited(wait);
+    }
+    let actor = match who {
+        Ok(who) => who.actor,
+        Err(e) => return refusal(&e),
+    };
+    let number = tenant.number();
+    match printable(app.database.clone(), tenant, actor, file).await {
+        Ok(Some(printable)) => {
+            let download = query.is_some_and(|q| q.split('&').any(|p| p == "download" || p.starts_with("download=")));
+            answer(&app, number, &printable, download, &headers).await
+        }
+        Ok(None) => not_found().await.into_response(),
+        Err(e) => refusal(&e),
+    }
+}
+
+/// As for GraphQL, but with statuses that a browser understands.
+fn refusal(e: &Error) -> Response {
+    match e {
+        Error::Forbidden | Error::TenantSuspended => (StatusCode::FORBIDDEN, "not permitted\n").into_response(),
+        e => failure(e),
+    }
+}
+
+async fn printable(database: Database, tenant: Tenant, actor: Arc<Actor>, file: String) -> Result<Option<Printable>> {
+    if matches!(*actor, Actor::Anonymous) {
+        return Err(Error::Unauthenticated);
+    }
+    if matches!(tenant.status(), TenantStatus::Suspended | TenantStatus::Archived) {
+        return Err(Error::TenantSuspended);
+    }
+    let Some(id) = file.strip_suffix(".pdf").and_then(|id| id.parse::<InvoiceId>().ok()) else {
+        return Ok(None);
+    };
+    let db = TenantDb::new(database, tenant, actor);
+    db.read(async move |tx| pdf::printable(tx, id).await).await
+}
+
+async fn answer(app: &App, tenant: i32, printable: &Printable, download: bool, asked: &HeaderMap) -> Response {
+    let tag = tag(&printable.sheet);
+    // Kept by the browser alone, and asked for again each time: what has been paid may have changed.
+    let caching = [
+        (header::ETAG, tag.clone()),
+        (header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache")),
+        (header::VARY, HeaderValue::from_static("authorization, cookie")),
+    ];
+    if asked.get_all(header::IF_NONE_MATCH).iter().any(|known| mentions(known, &tag)) {
+        return (StatusCode::NOT_MODIFIED, caching).into_response();
+    }
+    match typeset(app, tenant, printable).await {
+        Ok(body) => {
+            let content = [
+                (header::CONTENT_TYPE, HeaderValue::from_static("application/pdf")),
+                (header::CONTENT_DISPOSITION, disposition(&printable.name, download)),
+            ];
+            (caching, content, body).into_response()
+        }
+        Err(TypesetError::Unavailable(why)) => failure(&Error::Unavailable(why)),
+        Err(fault) => failure(&Error::internal(fault)),
+    }
+}
+
+/// A template that was accepted and fails on this invoice must not keep its payer from it: the starter pack's is complete.
+async fn typeset(app: &App, tenant: i32, printable: &Printable) -> Result<Bytes, TypesetError> {
+    let pdf = app.renderers.pdf(tenant, &printable.sheet).await;
+    match (pdf, &printable.plain) {
+        (Err(TypesetError::Template(fault)), Some(plain)) => {
+            tracing::warn!(
+                tenant,
+                invoice = printable.name,
+                fault = fault.sentence(),
+                "the ISP's own template failed"
+            );
+            app.renderers.pdf(tenant, plain).await
+        }
+        (pdf, _) => pdf,
+    }
+}
+
+/// Changes with whatever is printed, and with the version that prints it.
+fn tag(sheet: &Sheet) -> HeaderValue {
+    let mut hash = Sha256::new();
+    hash.update(env!("CARGO_PKG_VERSION"));
+    hash.update(sheet.digest());
+    HeaderValue::from_str(&format!("\"{}\"", hex::encode(&hash.finalize()[..16]))).unwrap_or(HeaderValue::from_static("\"\""))
+}
+
+/// RFC 9110, 13.1.2: a list of tags, weak or not, or `*`.
+fn mentions(known: &HeaderValue, tag: &HeaderValue) -> bool {
+    let (Ok(known), Ok(tag)) = (known.to_str(), tag.to_str()) else {
+        return false;
+    };
+    known
+        .split(',')
+        .map(|t| t.trim().trim_start_matches("W/"))
+        .any(|t| t == tag || t == "*")
+}
+
+/// Numbers hold letters, digits and `-/`; what a file's name cannot hold becomes a hyphen.
+fn disposition(number: &str, download: bool) -> HeaderValue {
+    let safe = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    let name: String = number.chars().map(safe).collect();
+    let kind = if download { "attachment" } else { "inline" };
+    HeaderValue::from_str(&format!("{kind}; filename=\"{name}.pdf\"")).unwrap_or(HeaderValue::from_static("inline"))
+}

@@ -1,0 +1,314 @@
+use std::collections::HashMap;
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use super::{DATA_FILE, LIBRARY, LIBRARY_FILE, Sheet, TEMPLATE_FILE, UPI_FILE, upi};
+use crate::billing::entity::{Invoice, InvoiceLine, InvoiceStatus, InvoiceTax, sum_taxes};
+use crate::billing::rules::{Explanation, Place, TaxAmount};
+use crate::billing::{queries, registrations};
+use crate::branding::{self, Branding};
+use crate::kernel::db::TenantTx;
+use crate::kernel::error::{Error, Result};
+use crate::kernel::ids::SubscriberId;
+use crate::kernel::money::{Currency, Money};
+use crate::subscribers::{self, Subscriber};
+
+/// `data.json`: what a template can print. Templates of ISPs' own read it, so members are added and never taken away. Amounts
+/// are text at the currency's scale; what is not known is null.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Content {
+    pub seller: Seller,
+    #[serde(flatten)]
+    pub document: Document,
+    pub files: Files,
+}
+
+/// Names of further files.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Files {
+    /// None until logos can be uploaded.
+    pub logo: Option<&'static str>,
+    /// The UPI code, where money is to be asked for by it.
+    pub upi: Option<&'static str>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Seller {
+    pub display_name: String,
+    pub legal_name: String,
+    pub address: Vec<String>,
+    pub email: Option<String>,
+    pub phone: Option<String>,
+    pub primary_color: String,
+    pub accent_color: String,
+    pub upi_id: Option<String>,
+    pub country: String,
+    /// Of the registration under which the invoice was issued.
+    pub tax_id: Option<String>,
+    pub region: Option<String>,
+}
+
+/// The document's own part of the data, which a sample stands in for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Document {
+    pub invoice: Head,
+    pub buyer: Buyer,
+    pub place_of_supply: Option<Place>,
+    pub lines: Vec<Line>,
+    pub taxes: Vec<Tax>,
+    pub totals: Totals,
+    pub notes: Vec<String>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Head {
+    pub number: Option<String>,
+    pub status: InvoiceStatus,
+    pub issued_on: Option<NaiveDate>,
+    pub due_on: Option<NaiveDate>,
+    pub currency: Currency,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Buyer {
+    pub name: String,
+    pub account_number: String,
+    /// Lines of an envelope, without name and region.
+    pub address: Vec<String>,
+    pub country: String,
+    pub region: Option<String>,
+    pub tax_id: Option<String>,
+    pub email: Option<String>,
+    pub phone: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Line {
+    pub position: i32,
+    pub description: String,
+    /// Whom it is for.
+    pub subscriber: String,
+    pub tax_code: Option<String>,
+    pub quantity: String,
+    pub unit_price: String,
+    pub discounted: bool,
+    pub discount: String,
+    /// Tax excluded, after discount.
+    pub amount: String,
+    pub taxes: Vec<Tax>,
+    /// With its taxes.
+    pub total: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Tax {
+    pub name: String,
+    /// Percent.
+    pub rate: String,
+    pub base: String,
+    pub amount: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Totals {
+    pub subtotal: String,
+    pub discount: String,
+    pub tax_total: String,
+    pub rounding: String,
+    pub total: String,
+    pub amount_paid: String,
+    pub amount_credited: String,
+    pub amount_due: String,
+}
+
+impl Content {
+    /// Laid out by `template`.
+    pub fn sheet(&self, template: &str) -> Result<Sheet> {
+        let link = upi::link(self);
+        let files = Files {
+            upi: link.is_some().then_some(UPI_FILE),
+            ..self.files
+        };
+        let data = serde_json::to_vec(&Self { files, ..self.clone() })?;
+        let mut files = vec![
+            (TEMPLATE_FILE, template.as_bytes().to_vec()),
+            (LIBRARY_FILE, LIBRARY.as_bytes().to_vec()),
+            (DATA_FILE, data),
+        ];
+        if let Some(link) = link {
+            files.push((UPI_FILE, upi::svg(&link)?.into_bytes()));
+        }
+        Ok(Sheet { files })
+    }
+}
+
+/// Everything about an invoice that the actor may see.
+pub async fn of_invoice(tx: &TenantTx, invoice: Invoice) -> Result<Content> {
+    let lines = queries::lines_of(tx, &[invoice.id]).await?;
+    let taxes = queries::taxes_of(tx, &[invoice.id]).await?;
+    let buyer = subscribers::get(tx, invoice.subscriber_id).await?;
+    let names = names(tx, &lines, &buyer).await?;
+    let registrations = registrations::all(tx).await?;
+    let registration = registrations.into_iter().find(|r| Some(r.id) == invoice.registration_id);
+    let registered = registration.map(|r| (r.tax_id, r.region));
+    Ok(Content {
+        seller: seller(branding::get(tx).await?, tx.tenant().country(), registered),
+        document: document(&invoice, buyer, &lines, &taxes, &names)?,
+        files: Files::default(),
+    })
+}
+
+/// `registered`: tax id and region.
+pub fn seller(branding: Branding, country: &str, registered: Option<(String, Option<String>)>) -> Seller {
+    let (tax_id, region) = registered.unzip();
+    Seller {
+        display_name: branding.display_name,
+        legal_name: branding.legal_name,
+        address: branding.address,
+        email: branding.support_email,
+        phone: branding.support_phone,
+        primary_color: branding.primary_color,
+        accent_color: branding.accent_color,
+        upi_id: branding.upi_id,
+        country: country.to_owned(),
+        tax_id,
+        region: region.flatten(),
+    }
+}
+
+/// Names of those whom lines are for, the payer's own among them.
+async fn names(tx: &TenantTx, lines: &[InvoiceLine], buyer: &Subscriber) -> Result<HashMap<SubscriberId, String>> {
+    let mut names = HashMap::from([(buyer.id, buyer.name.clone())]);
+    for line in lines {
+        if !names.contains_key(&line.subscriber_id) {
+            let other = subscribers::get(tx, line.subscriber_id).await?;
+            names.insert(other.id, other.name);
+        }
+    }
+    Ok(names)
+}
+
+fn document(
+    invoice: &Invoice,
+    buyer: Subscriber,
+    lines: &[InvoiceLine],
+    taxes: &[InvoiceTax],
+    names: &HashMap<SubscriberId, String>,
+) -> Result<Document> {
+    let currency: Currency = invoice.currency.parse().map_err(Error::internal)?;
+    let mut place_of_supply = None;
+    let mut notes: Vec<String> = Vec::new();
+    let mut printed = Vec::with_capacity(lines.len());
+    for line in lines {
+        let explained: Explanation = serde_json::from_value(line.explanation.clone())?;
+        let treatment = explained.line.treatment;
+        place_of_supply.get_or_insert(treatment.place);
+        for note in treatment.notes {
+            if !notes.contains(&note) {
+                notes.push(note);
+            }
+        }
+        let own = taxes.iter().filter(|tax| tax.line_id == Some(line.id));
+        let own = own.map(InvoiceTax::amount).collect::<Result<Vec<_>>>()?;
+        let name = names.get(&line.subscriber_id).cloned().unwrap_or_default();
+        // What the rules priced it as; a null code on the line is internet access.
+        printed.push(self::line(line, name, Some(treatment.code), &own, currency)?);
+    }
+    Ok(Document {
+        invoice: Head {
+            number: invoice.number.clone(),
+            status: invoice.status,
+            issued_on: invoice.issued_on,
+            due_on: invoice.due_on,
+            currency,
+        },
+        buyer: self::buyer(buyer),
+        place_of_supply,
+        lines: printed,
+        taxes: sum_taxes(taxes)?.iter().map(tax).collect(),
+        totals: totals(invoice, currency)?,
+        notes,
+    })
+}
+
+fn line(
+    line: &InvoiceLine,
+    subscriber: String,
+    tax_code: Option<String>,
+    taxes: &[TaxAmount],
+    currency: Currency,
+) -> Result<Line> {
+    let taxed: Decimal = taxes.iter().map(|tax| tax.amount.amount()).sum();
+    let unit_price = Money::new(line.unit_price, currency).map_or(line.unit_price.normalize(), Money::amount);
+    Ok(Line {
+        position: line.position + 1,
+        description: line.description.clone(),
+        subscriber,
+        tax_code,
+        quantity: line.quantity.normalize().to_string(),
+        unit_price: unit_price.to_string(),
+        discounted: !line.discount.is_zero(),
+        discount: amount(line.discount, currency)?,
+        amount: amount(line.amount, currency)?,
+        taxes: taxes.iter().map(tax).collect(),
+        total: amount(line.amount + taxed, currency)?,
+    })
+}
+
+fn tax(tax: &TaxAmount) -> Tax {
+    Tax {
+        name: tax.name.clone(),
+        rate: tax.rate.normalize().to_string(),
+        base: tax.base.amount().to_string(),
+        amount: tax.amount.amount().to_string(),
+    }
+}
+
+fn totals(invoice: &Invoice, currency: Currency) -> Result<Totals> {
+    let text = |value| amount(value, currency);
+    Ok(Totals {
+        subtotal: text(invoice.subtotal)?,
+        discount: text(invoice.discount)?,
+        tax_total: text(invoice.tax_total)?,
+        rounding: text(invoice.rounding)?,
+        total: text(invoice.total)?,
+        amount_paid: text(invoice.amount_paid)?,
+        amount_credited: text(invoice.amount_credited)?,
+        amount_due: text(invoice.amount_due)?,
+    })
+}
+
+fn amount(value: Decimal, currency: Currency) -> Result<String> {
+    Ok(Money::new(value, currency).map_err(Error::internal)?.amount().to_string())
+}
+
+fn buyer(s: Subscriber) -> Buyer {
+    let (address, country, region) = match s.address {
+        None => (Vec::new(), String::new(), None),
+        Some(a) => {
+            let town = [a.city, a.postal_code].into_iter().flatten().collect::<Vec<_>>().join(" ");
+            let lines = [Some(a.line1), a.line2, Some(town).filter(|town| !town.is_empty())];
+            (lines.into_iter().flatten().collect(), a.country, a.region)
+        }
+    };
+    Buyer {
+        name: s.name,
+        account_number: s.account_number,
+        address,
+        country,
+        region,
+        tax_id: s.tax_id,
+        email: s.email,
+        phone: s.phone,
+    }
+}

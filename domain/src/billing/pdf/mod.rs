@@ -1,0 +1,134 @@
+//! Invoices as PDF. What is printed is gathered here as JSON; a template in Typst, the starter pack's or the ISP's own, lays
+//! it out; a process of its own typesets it (`api::adapters::render`), because templates are programs that tenants write.
+//!
+//! A PDF shows the invoice as it was issued and, besides, what has been paid and credited on it by now.
+
+mod content;
+mod sample;
+mod template;
+mod upi;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+pub use template::{
+    InvoiceTemplate, Preview, PreviewTemplate, ProvenTemplate, ResetTemplate, Trial, UpdateTemplate, template, template_preview,
+    template_reset, template_trial, template_update,
+};
+
+use super::queries;
+use crate::kernel::db::TenantTx;
+use crate::kernel::error::{Error, Result};
+use crate::kernel::ids::InvoiceId;
+use crate::tenants::template::Template;
+
+/// What templates import.
+const LIBRARY: &str = include_str!("../../../../tenant-templates/trunkline.typ");
+const TEMPLATE_FILE: &str = "invoice.typ";
+const LIBRARY_FILE: &str = "trunkline.typ";
+const DATA_FILE: &str = "data.json";
+const UPI_FILE: &str = "upi.svg";
+
+/// A document to be typeset: all that its template can read, the template first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sheet {
+    pub files: Vec<(&'static str, Vec<u8>)>,
+}
+
+impl Sheet {
+    /// The same for the same document, and for no other.
+    pub fn digest(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        for part in self.files.iter().flat_map(|(name, content)| [name.as_bytes(), content]) {
+            hash.update(part.len().to_be_bytes());
+            hash.update(part);
+        }
+        hash.finalize().into()
+    }
+}
+
+/// What is wrong with a template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// File, line and column, counted from 1, where one of them is to blame.
+    pub place: Option<(String, u32, u32)>,
+    pub message: String,
+    pub hints: Vec<String>,
+}
+
+impl Fault {
+    /// One that no line is to blame for.
+    pub fn of(message: impl Into<String>) -> Self {
+        Self {
+            place: None,
+            message: message.into(),
+            hints: Vec::new(),
+        }
+    }
+
+    /// For the person who wrote the template.
+    pub fn sentence(&self) -> String {
+        let place = match &self.place {
+            Some((file, line, column)) if file == TEMPLATE_FILE => format!("Line {line}, column {column}: "),
+            Some((file, line, _)) => format!("{file}, line {line}: "),
+            None => String::new(),
+        };
+        let hints: String = self.hints.iter().map(|hint| format!(" ({hint})")).collect();
+        format!("{place}{}{hints}", self.message)
+    }
+}
+
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum TypesetError {
+    /// It compiles to no document, or not within the limits of memory and time.
+    #[error("the template is at fault: {0:?}")]
+    Template(Fault),
+    #[error("documents cannot be typeset: {0}")]
+    Unavailable(String),
+}
+
+/// Typesets. Implemented by processes of their own in `api`.
+#[async_trait]
+pub trait Typesetter: Send + Sync {
+    /// A PDF. `tenant` is whose document it is: one ISP's documents never hold up all others'.
+    async fn pdf(&self, tenant: i32, sheet: &Sheet) -> Result<Bytes, TypesetError>;
+}
+
+/// An invoice that the actor may see, ready to be typeset.
+#[derive(Clone, Debug)]
+pub struct Printable {
+    /// As its number, for a file's name.
+    pub name: String,
+    pub sheet: Sheet,
+    /// The same in the starter pack's layout, where the ISP has one of its own.
+    pub plain: Option<Sheet>,
+}
+
+/// An invoice that the actor may see, or none.
+pub async fn printable(tx: &TenantTx, id: InvoiceId) -> Result<Option<Printable>> {
+    let Some(invoice) = queries::find(tx, id).await? else {
+        return Ok(None);
+    };
+    let name = invoice.number.clone().unwrap_or_else(|| "draft".to_owned());
+    let content = content::of_invoice(tx, invoice).await?;
+    let pack = pack(tx)?;
+    let own = template::own(tx).await?;
+    let plain = content.sheet(pack.invoice())?;
+    Ok(Some(match own {
+        Some(source) => Printable {
+            name,
+            sheet: content.sheet(&source)?,
+            plain: Some(plain),
+        },
+        None => Printable {
+            name,
+            sheet: plain,
+            plain: None,
+        },
+    }))
+}
+
+/// The starter pack from which the ISP was made.
+fn pack(tx: &TenantTx) -> Result<Template> {
+    Template::load(tx.tenant().template()).map_err(Error::internal)
+}
