@@ -85,7 +85,6 @@ pub fn ops_router(app: App) -> Router {
         .with_state(app)
 }
 
-fn span(request: &axum::extract::Request) -> tracing::Span {
 /// The same words for an unknown path and an unknown host: neither tells what else there is.
 pub(crate) async fn not_found() -> (StatusCode, &'static str) {
     (StatusCode::NOT_FOUND, "not found\n")
