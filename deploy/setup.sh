@@ -31,8 +31,9 @@ compgen -G '/usr/lib/freeradius/rlm_sql_postgresql.so' >/dev/null || packages+=(
 have radclient || packages+=(freeradius-utils)
 have cc || packages+=(gcc libc6-dev)
 have curl || packages+=(curl)
-if $for_tests && ! have pdftotext; then
-    packages+=(poppler-utils)
+if $for_tests; then
+    have pdftotext || packages+=(poppler-utils)
+    have zbarimg || packages+=(zbar-tools)
 fi
 if $for_tests && [[ ! -x .trunkline/venv/bin/python ]]; then
     python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || packages+=(python3-venv)

@@ -51,7 +51,7 @@ check 'dependencies of the renderer' cargo deny --manifest-path render/Cargo.tom
 if [[ ${1-} == lint ]]; then
     check 'schema and contract' cargo test -q --locked -p trunkline-tests --test suite -- contract:: tidy::
 else
-    check 'the renderer (Typst)' deploy/render.sh
+    check 'the renderer (Typst), its lints and tests' deploy/render.sh --test
     check 'tests' tests_pass
 fi
 

@@ -35,6 +35,18 @@ impl Cookies {
         }
     }
 
+    /// For a GET that changes nothing, such as a document's: it has no media type, and an address that the user types or keeps
+    /// among the bookmarks counts too.
+    pub fn for_reading(headers: &HeaderMap, origin: &str, production: bool) -> Self {
+        let all = Self::read(headers, origin, production);
+        let typed = headers.get("sec-fetch-site").is_some_and(|site| site == "none");
+        Self {
+            own_page: typed || is_own_page(headers, origin, all.secure),
+            refresh: None,
+            ..all
+        }
+    }
+
     /// The access token, if this request may be authenticated by it.
     pub fn access(&self) -> Option<&str> {
         self.access.as_deref().filter(|_| self.own_page)

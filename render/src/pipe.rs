@@ -65,3 +65,56 @@ fn bytes(input: &mut impl Read) -> io::Result<Vec<u8>> {
     input.read_exact(&mut bytes)?;
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(text: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(text.len()).expect("short");
+        [&length.to_be_bytes()[..], text].concat()
+    }
+
+    fn request(count: u32, parts: &[&[u8]]) -> Vec<u8> {
+        let parts: Vec<u8> = parts.iter().flat_map(|p| part(p)).collect();
+        [&count.to_be_bytes()[..], &parts].concat()
+    }
+
+    #[test]
+    fn a_request_is_its_files_in_order() {
+        let sent = request(2, &[b"invoice.typ", b"#x", b"data.json", b"{}"]);
+        let Request(files) = read(&mut &sent[..]).expect("a request").expect("one");
+        let expected = [("invoice.typ".to_owned(), b"#x".to_vec()), ("data.json".to_owned(), b"{}".to_vec())];
+        assert_eq!(files, expected);
+    }
+
+    #[test]
+    fn a_closed_pipe_is_the_end() {
+        assert!(read(&mut &[][..]).expect("no error").is_none());
+    }
+
+    #[test]
+    fn what_is_no_request_is_refused() {
+        let large = [&1u32.to_be_bytes()[..], &part(b"invoice.typ"), &u32::MAX.to_be_bytes()].concat();
+        for sent in [
+            request(0, &[]),
+            request(MAX_FILES + 1, &[]),
+            request(1, &[b"invoice.typ"]),
+            request(1, &[b"\xff", b""]),
+            large,
+        ] {
+            assert!(read(&mut &sent[..]).is_err(), "{sent:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_says_its_kind_and_length() {
+        let mut out = Vec::new();
+        write(&mut out, &Answer::Pdf(b"%PDF".to_vec())).expect("written");
+        assert_eq!(out, b"\0\0\0\0\x04%PDF");
+        out.clear();
+        write(&mut out, &Answer::refused("no")).expect("written");
+        assert_eq!(out[0], 1);
+        assert_eq!(&out[5..], br#"{"message":"no"}"#);
+    }
+}

@@ -2,6 +2,7 @@
 //! that a template has brought down, or that takes too long, is replaced.
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -33,6 +34,8 @@ pub struct Limits {
     pub cpu_seconds: u64,
     /// Whatever it waits for.
     pub wall: Duration,
+    /// Octets of the PDF.
+    pub output: u32,
 }
 
 impl Default for Limits {
@@ -41,6 +44,7 @@ impl Default for Limits {
             memory: 768,
             cpu_seconds: 4,
             wall: Duration::from_secs(12),
+            output: 16 << 20,
         }
     }
 }
@@ -102,11 +106,18 @@ impl Renderers {
 
     /// None: the process was lost, and the document is not to blame.
     async fn ask(&self, mut renderer: Renderer, sheet: &Sheet) -> Option<Result<Bytes, TypesetError>> {
-        let answer = tokio::time::timeout(self.limits.wall, renderer.exchange(sheet)).await;
+        let answer = tokio::time::timeout(self.limits.wall, renderer.exchange(sheet, self.limits.output)).await;
         match answer {
             Ok(Ok(answer)) => {
                 self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(renderer);
                 Some(answer)
+            }
+            Ok(Err(error)) if error.kind() == ErrorKind::FileTooLarge => {
+                renderer.end().await;
+                Some(Err(TypesetError::Template(Fault::of(format!(
+                    "The document is too large: more than {} KiB.",
+                    self.limits.output >> 10
+                )))))
             }
             Ok(Err(error)) => {
                 let status = renderer.end().await;
@@ -206,8 +217,8 @@ impl Renderer {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
-        let requests = child.stdin.take().ok_or(std::io::ErrorKind::BrokenPipe)?;
-        let answers = child.stdout.take().ok_or(std::io::ErrorKind::BrokenPipe)?;
+        let requests = child.stdin.take().ok_or(ErrorKind::BrokenPipe)?;
+        let answers = child.stdout.take().ok_or(ErrorKind::BrokenPipe)?;
         Ok(Self {
             child,
             requests,
@@ -215,7 +226,8 @@ impl Renderer {
         })
     }
 
-    async fn exchange(&mut self, sheet: &Sheet) -> std::io::Result<Result<Bytes, TypesetError>> {
+    /// A longer answer than `most` is `FileTooLarge`, and not read.
+    async fn exchange(&mut self, sheet: &Sheet, most: u32) -> std::io::Result<Result<Bytes, TypesetError>> {
         let mut request = size(sheet.files.len())?.to_vec();
         for part in sheet.files.iter().flat_map(|(name, content)| [name.as_bytes(), content]) {
             request.extend(size(part.len())?);
@@ -225,6 +237,9 @@ impl Renderer {
         self.requests.flush().await?;
         let kind = self.answers.read_u8().await?;
         let length = self.answers.read_u32().await?;
+        if length > most {
+            return Err(ErrorKind::FileTooLarge.into());
+        }
         let mut body = vec![0; usize::try_from(length).map_err(std::io::Error::other)?];
         self.answers.read_exact(&mut body).await?;
         if kind == 0 {

@@ -32,7 +32,7 @@ pub async fn invoice(
     let Host::Tenant(tenant) = asked.clone() else {
         return not_found().await.into_response();
     };
-    let cookies = Cookies::read(&headers, &host::origin(&headers), app.config.production);
+    let cookies = Cookies::for_reading(&headers, &host::origin(&headers), app.config.production);
     let who = auth::authenticate(&app, &asked, &headers, &cookies).await;
     let caller = match &who {
         Ok(who) => Caller::of(&who.actor, &asked, address),

@@ -146,6 +146,7 @@ fn text(name: &str) -> String {
         "timezone" => "Asia/Kolkata".into(),
         "primaryColor" | "accentColor" => "#112233".into(),
         "address" => "10.20.30.40".into(),
+        "upiId" => "probe@upi".into(),
         _ => format!("probe-{}", &unique[20..]),
     }
 }

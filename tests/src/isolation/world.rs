@@ -170,6 +170,7 @@ async fn under_the_product(admin: &mut PgConnection, tenant: &TestTenant, canary
              WHERE kind = CASE '{slug}' WHEN 'chandra' THEN 'DIRECTOR' ELSE 'PLATFORM_STAFF' END;
              INSERT INTO platform.job (tenant_id, kind, payload, run_at, attempts, parked_at, last_error)
              VALUES ({t}, 'probe.job', '{{\"is\": \"{canary}\"}}', platform.now(), 3, platform.now(), 'failed');
+             INSERT INTO {role}.invoice_template (source, version, updated_at) VALUES ('{canary}', 1, platform.now());
              UPDATE platform.tenant SET director_id = (SELECT id FROM platform.director LIMIT 1) WHERE slug = 'chandra';",
             role = tenant.role,
             slug = tenant.slug,

@@ -1,3 +1,5 @@
+use std::process::Command;
+
 use serde_json::{Value, json};
 use trunkline_domain::billing::pdf::{Sheet, Typesetter};
 
@@ -242,5 +244,28 @@ async fn names_in_devanagari_and_long_ones_are_printed_whole() {
     holds(&text(&made), &[name, "राउटर", "नगर"]);
     let fonts = poppler("pdffonts", &["-"], &made);
     assert!(fonts.contains("NotoSansDevanagari"), "{fonts}");
+    app.run_jobs().await;
+}
+
+/// A scanner reads from the printed page what a UPI application needs.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_upi_code_can_be_scanned() {
+    let app = TestApp::new().await;
+    let owner = indian(&app).await;
+    let (subscriber, _) = owner.subscriber("Ravi", json!({})).await;
+    let lines = json!([{ "description": "Access", "unitPrice": "100.00" }]);
+    let (invoice, number) = issue(&owner, &subscriber, lines).await;
+    let dir = tempfile::tempdir().unwrap();
+    let (file, picture) = (dir.path().join("invoice.pdf"), dir.path().join("page"));
+    std::fs::write(&file, pdf(&owner, &invoice).await).unwrap();
+    let drawn = Command::new("pdftoppm").args(["-r", "150", "-png", "-singlefile"]).args([&file, &picture]).status();
+    assert!(drawn.expect("pdftoppm (poppler-utils)").success());
+    let read = Command::new("zbarimg").args(["--raw", "-q"]).arg(picture.with_extension("png")).output();
+    let read = String::from_utf8(read.expect("zbarimg (zbar-tools)").stdout).unwrap();
+    let number = number.replace('/', "%2F");
+    assert_eq!(
+        read.trim(),
+        format!("upi://pay?pa=asha.net@okaxis&pn=Asha%20Networks%20Private%20Limited&am=118.00&cu=INR&tn={number}")
+    );
     app.run_jobs().await;
 }

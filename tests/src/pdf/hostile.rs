@@ -84,3 +84,16 @@ async fn the_clock_limits_what_the_processor_time_does_not() {
     assert!(message.contains("too long"), "{message}");
     good(&renderers).await;
 }
+
+/// What does not fit is not taken in, however much of it there is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_has_a_size() {
+    let limits = Limits {
+        output: 64 << 10,
+        ..Limits::default()
+    };
+    let renderers = renderers(limits);
+    let message = refused(&renderers, "#for i in range(20000) [#calc.rem(i * 7919, 10007) ]").await;
+    assert_eq!(message, "The document is too large: more than 64 KiB.");
+    good(&renderers).await;
+}

@@ -1,7 +1,8 @@
 use axum::http::StatusCode;
+use serde_json::json;
 
 use super::{path, pdf, text};
-use crate::harness::{TestApp, Who};
+use crate::harness::{PASSWORD, TestApp, Who};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pdf_goes_to_whom_the_invoice_is_open_and_to_nobody_else() {
@@ -131,5 +132,36 @@ async fn what_is_remembered_is_remembered_by_isp() {
         seen.push(tag);
     }
     assert_ne!(seen[0], seen[1]);
+    app.run_jobs().await;
+}
+
+/// A link opens in a browser that is signed in; a page of another site gets nothing by asking for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_that_is_signed_in_by_cookie_opens_it() {
+    let app = TestApp::new().await;
+    let owner = app.on("asha").as_owner();
+    let first = owner.first_subscriber("first").await;
+    let path = path(&owner, &first.invoice).await;
+    let browser = app.on("asha");
+    let input = json!({ "email": "owner@asha.example", "password": PASSWORD, "cookie": true });
+    let entered = browser.mutate("sessionCreate", input, "session { expiresAt }").await;
+    entered.done();
+    let pairs = entered.headers.get_all("set-cookie").iter();
+    let pairs: Vec<&str> = pairs.map(|c| c.to_str().unwrap().split(';').next().unwrap()).collect();
+    let cookie = pairs.join("; ");
+    for (site, expected) in [
+        (None, StatusCode::OK),
+        (Some("none"), StatusCode::OK),
+        (Some("same-origin"), StatusCode::OK),
+        (Some("same-site"), StatusCode::UNAUTHORIZED),
+        (Some("cross-site"), StatusCode::UNAUTHORIZED),
+    ] {
+        let headers: Vec<_> = [("cookie", cookie.as_str())]
+            .into_iter()
+            .chain(site.map(|site| ("sec-fetch-site", site)))
+            .collect();
+        let answer = browser.get(&path, &headers).await;
+        assert_eq!(answer.status, expected, "{site:?}: {}", answer.text);
+    }
     app.run_jobs().await;
 }

@@ -80,6 +80,7 @@ fn own_rows(tenant: &TestTenant) -> String {
          INSERT INTO subscriber (id, account_number, name, status, created_at) VALUES ('{subscriber}', '{canary}', '{canary}', 'ACTIVE', now());
          INSERT INTO plan (id, code, name, kind, payment_mode, bill_in, period_unit, period_count, created_at)
              VALUES ('{plan}', '{canary}', '{canary}', 'BROADBAND', 'PREPAID', 'ADVANCE', 'MONTH', 1, now());
+         INSERT INTO invoice_template (source, version, updated_at) VALUES ('{canary}', 1, now());
          RESET search_path",
         role = tenant.role,
     )
