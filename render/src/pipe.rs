@@ -84,7 +84,10 @@ mod tests {
     fn a_request_is_its_files_in_order() {
         let sent = request(2, &[b"invoice.typ", b"#x", b"data.json", b"{}"]);
         let Request(files) = read(&mut &sent[..]).expect("a request").expect("one");
-        let expected = [("invoice.typ".to_owned(), b"#x".to_vec()), ("data.json".to_owned(), b"{}".to_vec())];
+        let expected = [
+            ("invoice.typ".to_owned(), b"#x".to_vec()),
+            ("data.json".to_owned(), b"{}".to_vec()),
+        ];
         assert_eq!(files, expected);
     }
 

@@ -258,9 +258,15 @@ async fn the_upi_code_can_be_scanned() {
     let dir = tempfile::tempdir().unwrap();
     let (file, picture) = (dir.path().join("invoice.pdf"), dir.path().join("page"));
     std::fs::write(&file, pdf(&owner, &invoice).await).unwrap();
-    let drawn = Command::new("pdftoppm").args(["-r", "150", "-png", "-singlefile"]).args([&file, &picture]).status();
+    let drawn = Command::new("pdftoppm")
+        .args(["-r", "150", "-png", "-singlefile"])
+        .args([&file, &picture])
+        .status();
     assert!(drawn.expect("pdftoppm (poppler-utils)").success());
-    let read = Command::new("zbarimg").args(["--raw", "-q"]).arg(picture.with_extension("png")).output();
+    let read = Command::new("zbarimg")
+        .args(["--raw", "-q"])
+        .arg(picture.with_extension("png"))
+        .output();
     let read = String::from_utf8(read.expect("zbarimg (zbar-tools)").stdout).unwrap();
     let number = number.replace('/', "%2F");
     assert_eq!(
