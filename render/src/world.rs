@@ -172,9 +172,9 @@ impl typst::World for World {
 }
 
 fn refusal(id: FileId) -> FileError {
-    let what = match id.package() {
-        Some(_) => "packages are not available here",
-        None => "a template reads the files of its document and no others",
+    let what = match id.root() {
+        VirtualRoot::Package(_) => "packages are not available here",
+        VirtualRoot::Project => "a template reads the files of its document and no others",
     };
     FileError::Other(Some(what.into()))
 }
