@@ -37,7 +37,9 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 /// Everything that is served on the public address.
 pub fn router(app: App) -> Router {
     let mut routes = Router::new().route("/graphql", post(graphql::execute));
-    routes = routes.route("/invoices/{file}", get(printed::invoice));
+    routes = routes
+        .route("/invoices/{file}", get(printed::invoice))
+        .route("/credit-notes/{file}", get(printed::credit_note));
     if !app.config.production {
         routes = routes.route("/graphql", get(graphql::explorer));
     }

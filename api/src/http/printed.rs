@@ -6,9 +6,8 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
-use trunkline_domain::billing::pdf::{self, Printable, Sheet, TypesetError, Typesetter};
+use trunkline_domain::billing::pdf::{self, DocumentId, Printable, Sheet, TypesetError, Typesetter};
 use trunkline_domain::kernel::db::{Database, Tenant, TenantDb, TenantStatus};
-use trunkline_domain::kernel::ids::InvoiceId;
 use trunkline_domain::{Actor, Error, Result};
 
 use super::address::ClientAddress;
@@ -21,13 +20,23 @@ use crate::limits::Caller;
 
 /// `GET /invoices/<id>.pdf` on an ISP's host, for whoever may read that invoice by GraphQL; `?download` saves it instead of
 /// showing it. An invoice of another ISP, or of another subscriber, is 404 like one that is not there.
-pub async fn invoice(
-    State(app): State<App>,
-    Extension(asked): Extension<Host>,
-    Extension(ClientAddress(address)): Extension<ClientAddress>,
-    Path(file): Path<String>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
+pub async fn invoice(asked: Asked, Path(file): Path<String>) -> Response {
+    let id = file.strip_suffix(".pdf").and_then(|id| id.parse().ok());
+    document(asked, id.map(DocumentId::Invoice)).await
+}
+
+/// `GET /credit-notes/<id>.pdf`, as [`invoice`].
+pub async fn credit_note(asked: Asked, Path(file): Path<String>) -> Response {
+    let id = file.strip_suffix(".pdf").and_then(|id| id.parse().ok());
+    document(asked, id.map(DocumentId::CreditNote)).await
+}
+
+/// Who asks for a document, and how.
+type Asked = (State<App>, Extension<Host>, Extension<ClientAddress>, RawQuery, HeaderMap);
+
+async fn document(
+    (State(app), Extension(asked), Extension(ClientAddress(address)), RawQuery(query), headers): Asked,
+    id: Option<DocumentId>,
 ) -> Response {
     let Host::Tenant(tenant) = asked.clone() else {
         return not_found().await.into_response();
@@ -46,7 +55,7 @@ pub async fn invoice(
         Err(e) => return refusal(&e),
     };
     let number = tenant.number();
-    match printable(app.database.clone(), tenant, actor, file).await {
+    match printable(app.database.clone(), tenant, actor, id).await {
         Ok(Some(printable)) => {
             let download = query.is_some_and(|q| q.split('&').any(|p| p == "download" || p.starts_with("download=")));
             answer(&app, number, &printable, download, &headers).await
@@ -64,14 +73,14 @@ fn refusal(e: &Error) -> Response {
     }
 }
 
-async fn printable(database: Database, tenant: Tenant, actor: Arc<Actor>, file: String) -> Result<Option<Printable>> {
+async fn printable(database: Database, tenant: Tenant, actor: Arc<Actor>, id: Option<DocumentId>) -> Result<Option<Printable>> {
     if matches!(*actor, Actor::Anonymous) {
         return Err(Error::Unauthenticated);
     }
     if matches!(tenant.status(), TenantStatus::Suspended | TenantStatus::Archived) {
         return Err(Error::TenantSuspended);
     }
-    let Some(id) = file.strip_suffix(".pdf").and_then(|id| id.parse::<InvoiceId>().ok()) else {
+    let Some(id) = id else {
         return Ok(None);
     };
     let db = TenantDb::new(database, tenant, actor);
@@ -102,14 +111,14 @@ async fn answer(app: &App, tenant: i32, printable: &Printable, download: bool, a
     }
 }
 
-/// A template that was accepted and fails on this invoice must not keep its payer from it: the starter pack's is complete.
+/// A template that was accepted and fails on this document must not keep its payer from it: the starter pack's is complete.
 async fn typeset(app: &App, tenant: i32, printable: &Printable) -> Result<Bytes, TypesetError> {
     let pdf = app.renderers.pdf(tenant, &printable.sheet).await;
     match (pdf, &printable.plain) {
         (Err(TypesetError::Template(fault)), Some(plain)) => {
             tracing::warn!(
                 tenant,
-                invoice = printable.name,
+                document = printable.name,
                 fault = fault.sentence(),
                 "the ISP's own template failed"
             );

@@ -1,6 +1,5 @@
 //! What is to be invoiced, and how the rules are asked for it.
 
-use chrono::{DateTime, SecondsFormat, Utc};
 use rust_decimal::Decimal;
 
 use super::entity::InvoiceLineKind;
@@ -239,11 +238,12 @@ impl NewLine {
 }
 
 impl ServiceCharge {
-    /// The period for people: first and last day; of hours, the instants.
+    /// The period for people: first and last day; of hours, when it begins and ends.
     fn span(&self, zone: Tz) -> String {
         if self.plan.period_unit == IntervalUnit::Hour {
-            let at = |t: DateTime<Utc>| t.with_timezone(&zone).to_rfc3339_opts(SecondsFormat::Secs, true);
-            return format!("{} to {}", at(self.period.start()), at(self.period.end()));
+            let (start, end) = (self.period.start(), self.period.end());
+            let (start, end) = (start.with_timezone(&zone), end.with_timezone(&zone));
+            return format!("{} to {}", start.format("%Y-%m-%d %H:%M"), end.format("%Y-%m-%d %H:%M %Z"));
         }
         let zone = Zone::from(zone);
         let first = zone.local_date(self.period.start());

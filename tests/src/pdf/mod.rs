@@ -1,6 +1,7 @@
-//! Invoices as PDF: what stands on them, who gets them, templates of ISPs' own, and what templates cannot do.
+//! Invoices and credit notes as PDF: what stands on them, who gets them, templates of ISPs' own, and what templates cannot do.
 
 mod content;
+mod credit_note;
 mod hostile;
 mod renderers;
 mod template;

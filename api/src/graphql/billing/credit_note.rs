@@ -102,6 +102,11 @@ impl CreditNote {
         self.money(self.0.rounding)
     }
 
+    /// Host-relative, needs the same authorisation as this query.
+    async fn pdf_url(&self) -> String {
+        format!("/credit-notes/{}.pdf", self.0.id)
+    }
+
     /// subtotal + taxTotal + rounding
     async fn total(&self) -> ApiResult<Money> {
         self.money(self.0.total)

@@ -9,10 +9,10 @@ use crate::graphql::error::payload;
 use crate::graphql::ids;
 use crate::graphql::scalars::DateTime;
 
-/// How an ISP's invoices look, as PDF.
+/// How an ISP's invoices and credit notes look, as PDF.
 #[derive(SimpleObject)]
 pub struct InvoiceTemplate {
-    /// In the language of Typst. It reads the invoice from `data.json` and may import `trunkline.typ`.
+    /// In the language of Typst. It reads the invoice or credit note from `data.json` and may import `trunkline.typ`.
     source: String,
     /// It is that of the template the ISP was made from.
     is_default: bool,

@@ -5,13 +5,14 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::{DATA_FILE, LIBRARY, LIBRARY_FILE, Sheet, TEMPLATE_FILE, UPI_FILE, upi};
+use crate::billing::credit_notes::{self, CreditNote};
 use crate::billing::entity::{Invoice, InvoiceLine, InvoiceStatus, InvoiceTax, sum_taxes};
-use crate::billing::rules::{Explanation, Place, TaxAmount};
+use crate::billing::rules::{CreditExplanation, Explanation, Place, TaxAmount, TaxTreatment};
 use crate::billing::{queries, registrations};
 use crate::branding::{self, Branding};
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
-use crate::kernel::ids::SubscriberId;
+use crate::kernel::ids::{SubscriberId, TaxRegistrationId};
 use crate::kernel::money::{Currency, Money};
 use crate::subscribers::{self, Subscriber};
 
@@ -56,7 +57,10 @@ pub struct Seller {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Document {
+    /// Of a credit note: its own.
     pub invoice: Head,
+    /// What a credit note takes back something of; null: this is an invoice.
+    pub corrects: Option<Corrected>,
     pub buyer: Buyer,
     pub place_of_supply: Option<Place>,
     pub lines: Vec<Line>,
@@ -73,6 +77,15 @@ pub struct Head {
     pub issued_on: Option<NaiveDate>,
     pub due_on: Option<NaiveDate>,
     pub currency: Currency,
+}
+
+/// The invoice that a credit note corrects, and why.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Corrected {
+    pub number: Option<String>,
+    pub issued_on: Option<NaiveDate>,
+    pub reason: String,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -155,15 +168,83 @@ impl Content {
 /// Everything about an invoice that the actor may see.
 pub async fn of_invoice(tx: &TenantTx, invoice: Invoice) -> Result<Content> {
     let lines = queries::lines_of(tx, &[invoice.id]).await?;
-    let taxes = queries::taxes_of(tx, &[invoice.id]).await?;
-    let buyer = subscribers::get(tx, invoice.subscriber_id).await?;
-    let names = names(tx, &lines, &buyer).await?;
+    let explained = |line: &InvoiceLine| {
+        Ok(serde_json::from_value::<Explanation>(line.explanation.clone())?
+            .line
+            .treatment)
+    };
+    let currency: Currency = invoice.currency.parse().map_err(Error::internal)?;
+    let printed = Printed {
+        head: Head {
+            number: invoice.number.clone(),
+            status: invoice.status,
+            issued_on: invoice.issued_on,
+            due_on: invoice.due_on,
+            currency,
+        },
+        corrects: None,
+        treatments: lines.iter().map(explained).collect::<Result<_>>()?,
+        taxes: queries::taxes_of(tx, &[invoice.id]).await?,
+        totals: totals(&invoice, currency)?,
+        lines,
+    };
+    content(tx, printed, invoice.subscriber_id, invoice.registration_id).await
+}
+
+/// Everything about a credit note that the actor may see.
+pub async fn of_credit_note(tx: &TenantTx, note: CreditNote) -> Result<Content> {
+    let invoice = queries::get(tx, note.invoice_id).await?;
+    let lines = credit_notes::lines_of(tx, &[note.id]).await?;
+    let lines: Vec<InvoiceLine> = lines.into_iter().map(|line| line.line).collect();
+    let explained = |line: &InvoiceLine| {
+        Ok(serde_json::from_value::<CreditExplanation>(line.explanation.clone())?
+            .of
+            .line
+            .treatment)
+    };
+    let taxes = credit_notes::taxes_of(tx, &[note.id]).await?;
+    let currency: Currency = note.currency.parse().map_err(Error::internal)?;
+    let printed = Printed {
+        head: Head {
+            number: Some(note.number.clone()),
+            status: InvoiceStatus::Issued,
+            issued_on: Some(note.issued_on),
+            due_on: None,
+            currency,
+        },
+        corrects: Some(Corrected {
+            number: invoice.number,
+            issued_on: invoice.issued_on,
+            reason: note.reason.clone(),
+        }),
+        treatments: lines.iter().map(explained).collect::<Result<_>>()?,
+        taxes: taxes.into_iter().map(|tax| tax.tax).collect(),
+        totals: totals_of_note(&note, currency)?,
+        lines,
+    };
+    content(tx, printed, note.subscriber_id, note.registration_id).await
+}
+
+/// What stands on a document, as it is kept.
+struct Printed {
+    head: Head,
+    corrects: Option<Corrected>,
+    lines: Vec<InvoiceLine>,
+    /// Of each line.
+    treatments: Vec<TaxTreatment>,
+    taxes: Vec<InvoiceTax>,
+    totals: Totals,
+}
+
+async fn content(tx: &TenantTx, printed: Printed, payer: SubscriberId, under: Option<TaxRegistrationId>) -> Result<Content> {
+    let buyer = subscribers::get(tx, payer).await?;
+    let names = names(tx, &printed.lines, &buyer).await?;
     let registrations = registrations::all(tx).await?;
-    let registration = registrations.into_iter().find(|r| Some(r.id) == invoice.registration_id);
+    let registration = registrations.into_iter().find(|r| Some(r.id) == under);
     let registered = registration.map(|r| (r.tax_id, r.region));
     Ok(Content {
         seller: seller(branding::get(tx).await?, tx.tenant().country(), registered),
-        document: document(&invoice, buyer, &lines, &taxes, &names)?,
+        document: document(printed, buyer, &names)?,
         files: Files::default(),
     })
 }
@@ -198,45 +279,32 @@ async fn names(tx: &TenantTx, lines: &[InvoiceLine], buyer: &Subscriber) -> Resu
     Ok(names)
 }
 
-fn document(
-    invoice: &Invoice,
-    buyer: Subscriber,
-    lines: &[InvoiceLine],
-    taxes: &[InvoiceTax],
-    names: &HashMap<SubscriberId, String>,
-) -> Result<Document> {
-    let currency: Currency = invoice.currency.parse().map_err(Error::internal)?;
+fn document(printed: Printed, buyer: Subscriber, names: &HashMap<SubscriberId, String>) -> Result<Document> {
+    let currency = printed.head.currency;
     let mut place_of_supply = None;
     let mut notes: Vec<String> = Vec::new();
-    let mut printed = Vec::with_capacity(lines.len());
-    for line in lines {
-        let explained: Explanation = serde_json::from_value(line.explanation.clone())?;
-        let treatment = explained.line.treatment;
+    let mut lines = Vec::with_capacity(printed.lines.len());
+    for (line, treatment) in printed.lines.iter().zip(printed.treatments) {
         place_of_supply.get_or_insert(treatment.place);
         for note in treatment.notes {
             if !notes.contains(&note) {
                 notes.push(note);
             }
         }
-        let own = taxes.iter().filter(|tax| tax.line_id == Some(line.id));
+        let own = printed.taxes.iter().filter(|tax| tax.line_id == Some(line.id));
         let own = own.map(InvoiceTax::amount).collect::<Result<Vec<_>>>()?;
         let name = names.get(&line.subscriber_id).cloned().unwrap_or_default();
         // What the rules priced it as; a null code on the line is internet access.
-        printed.push(self::line(line, name, Some(treatment.code), &own, currency)?);
+        lines.push(self::line(line, name, Some(treatment.code), &own, currency)?);
     }
     Ok(Document {
-        invoice: Head {
-            number: invoice.number.clone(),
-            status: invoice.status,
-            issued_on: invoice.issued_on,
-            due_on: invoice.due_on,
-            currency,
-        },
+        invoice: printed.head,
+        corrects: printed.corrects,
         buyer: self::buyer(buyer),
         place_of_supply,
-        lines: printed,
-        taxes: sum_taxes(taxes)?.iter().map(tax).collect(),
-        totals: totals(invoice, currency)?,
+        lines,
+        taxes: sum_taxes(&printed.taxes)?.iter().map(tax).collect(),
+        totals: printed.totals,
         notes,
     })
 }
@@ -285,6 +353,22 @@ fn totals(invoice: &Invoice, currency: Currency) -> Result<Totals> {
         amount_paid: text(invoice.amount_paid)?,
         amount_credited: text(invoice.amount_credited)?,
         amount_due: text(invoice.amount_due)?,
+    })
+}
+
+/// Nothing is due on a credit note.
+fn totals_of_note(note: &CreditNote, currency: Currency) -> Result<Totals> {
+    let text = |value| amount(value, currency);
+    let nothing = text(Decimal::ZERO)?;
+    Ok(Totals {
+        subtotal: text(note.subtotal)?,
+        discount: nothing.clone(),
+        tax_total: text(note.tax_total)?,
+        rounding: text(note.rounding)?,
+        total: text(note.total)?,
+        amount_paid: nothing.clone(),
+        amount_credited: nothing.clone(),
+        amount_due: nothing,
     })
 }
 

@@ -1,4 +1,4 @@
-//! Invoices as PDF. What is printed is gathered here as JSON; a template in Typst, the starter pack's or the ISP's own, lays
+//! Invoices and credit notes as PDF. What is printed is gathered here as JSON; a template in Typst, the starter pack's or the ISP's own, lays
 //! it out; a process of its own typesets it (`api::adapters::render`), because templates are programs that tenants write.
 //!
 //! A PDF shows the invoice as it was issued and, besides, what has been paid and credited on it by now.
@@ -16,10 +16,10 @@ pub use template::{
     template_reset, template_trial, template_update,
 };
 
-use super::queries;
+use super::{credit_notes, queries};
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
-use crate::kernel::ids::InvoiceId;
+use crate::kernel::ids::{CreditNoteId, InvoiceId};
 use crate::tenants::template::Template;
 
 /// What templates import.
@@ -94,7 +94,14 @@ pub trait Typesetter: Send + Sync {
     async fn pdf(&self, tenant: i32, sheet: &Sheet) -> Result<Bytes, TypesetError>;
 }
 
-/// An invoice that the actor may see, ready to be typeset.
+/// Which document is to be printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DocumentId {
+    Invoice(InvoiceId),
+    CreditNote(CreditNoteId),
+}
+
+/// A document that the actor may see, ready to be typeset.
 #[derive(Clone, Debug)]
 pub struct Printable {
     /// As its number, for a file's name.
@@ -104,17 +111,21 @@ pub struct Printable {
     pub plain: Option<Sheet>,
 }
 
-/// An invoice that the actor may see, or none.
-pub async fn printable(tx: &TenantTx, id: InvoiceId) -> Result<Option<Printable>> {
-    let Some(invoice) = queries::find(tx, id).await? else {
-        return Ok(None);
+/// A document that the actor may see, or none.
+pub async fn printable(tx: &TenantTx, id: DocumentId) -> Result<Option<Printable>> {
+    let content = match id {
+        DocumentId::Invoice(id) => match queries::find(tx, id).await? {
+            Some(invoice) => content::of_invoice(tx, invoice).await?,
+            None => return Ok(None),
+        },
+        DocumentId::CreditNote(id) => match credit_notes::find(tx, id).await? {
+            Some(note) => content::of_credit_note(tx, note).await?,
+            None => return Ok(None),
+        },
     };
-    let name = invoice.number.clone().unwrap_or_else(|| "draft".to_owned());
-    let content = content::of_invoice(tx, invoice).await?;
-    let pack = pack(tx)?;
-    let own = template::own(tx).await?;
-    let plain = content.sheet(pack.invoice())?;
-    Ok(Some(match own {
+    let name = content.document.invoice.number.clone().unwrap_or_else(|| "draft".to_owned());
+    let plain = content.sheet(pack(tx)?.invoice())?;
+    Ok(Some(match template::own(tx).await? {
         Some(source) => Printable {
             name,
             sheet: content.sheet(&source)?,

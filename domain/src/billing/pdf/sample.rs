@@ -1,14 +1,15 @@
-//! Invoices that a template is tried with before it is accepted.
+//! Documents that a template is tried with before it is accepted.
 
-use super::content::{Content, Document, Files, seller};
+use super::content::{Content, Corrected, Document, Files, seller};
 use super::pack;
+use crate::billing::entity::InvoiceStatus;
 use crate::billing::registrations;
 use crate::branding;
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::Result;
 
-/// The starter pack's sample as this ISP would issue it, and one that lacks whatever an invoice may lack.
-pub async fn samples(tx: &TenantTx) -> Result<[Content; 2]> {
+/// The starter pack's sample as this ISP would issue it, one that lacks whatever an invoice may lack, and a credit note.
+pub async fn samples(tx: &TenantTx) -> Result<[Content; 3]> {
     let document: Document = serde_json::from_str(pack(tx)?.sample())?;
     let registration = registrations::all(tx).await?.into_iter().next();
     let branding = branding::get(tx).await?;
@@ -17,8 +18,21 @@ pub async fn samples(tx: &TenantTx) -> Result<[Content; 2]> {
         document,
         files: Files::default(),
     };
-    let bare = bare(full.clone());
-    Ok([full, bare])
+    Ok([full.clone(), bare(full.clone()), credit_note(full)])
+}
+
+fn credit_note(mut content: Content) -> Content {
+    let (invoice, totals) = (&mut content.document.invoice, &mut content.document.totals);
+    content.document.corrects = Some(Corrected {
+        number: invoice.number.clone(),
+        issued_on: invoice.issued_on,
+        reason: "Days without service".into(),
+    });
+    (invoice.status, invoice.due_on) = (InvoiceStatus::Issued, None);
+    for settled in [&mut totals.amount_paid, &mut totals.amount_credited, &mut totals.amount_due] {
+        *settled = "0".into();
+    }
+    content
 }
 
 fn bare(mut content: Content) -> Content {

@@ -95,7 +95,8 @@ async fn current(tx: &TenantTx) -> Result<InvoiceTemplate> {
     })
 }
 
-/// What a new template is tried with before it is accepted: a full sample, and one that lacks what an invoice may lack.
+/// What a new template is tried with before it is accepted: a full sample, one that lacks what an
+/// invoice may lack, and a credit note.
 pub async fn template_trial(tx: &TenantTx, cmd: UpdateTemplate) -> Result<Trial> {
     tx.require(Permission::SettingsWrite)?;
     check(&cmd.source)?;
@@ -114,11 +115,12 @@ pub async fn template_trial(tx: &TenantTx, cmd: UpdateTemplate) -> Result<Trial>
 impl Trial {
     /// Typesets the samples, with no transaction open. The refusal names the line that is at fault.
     pub async fn run(self, typesetter: &impl Typesetter) -> Result<ProvenTemplate> {
-        for (sheet, of) in self
-            .sheets
-            .iter()
-            .zip(["", " (on an invoice without addresses, tax ids and taxes)"])
-        {
+        let kinds = [
+            "",
+            " (on an invoice without addresses, tax ids and taxes)",
+            " (on a credit note)",
+        ];
+        for (sheet, of) in self.sheets.iter().zip(kinds) {
             typesetter.pdf(self.tenant, sheet).await.map_err(|e| refusal(e, of))?;
         }
         Ok(ProvenTemplate(self.cmd))
@@ -149,7 +151,7 @@ pub async fn template_preview(tx: &TenantTx, cmd: PreviewTemplate) -> Result<Pre
             content::of_invoice(tx, invoice).await?
         }
         None => {
-            let [full, _] = sample::samples(tx).await?;
+            let [full, ..] = sample::samples(tx).await?;
             full
         }
     };
