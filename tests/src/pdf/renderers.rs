@@ -12,9 +12,13 @@ use super::{ENDLESS, good, renderers, sheet, text};
 const SLOW: &str = "#{ for a in range(1000) { for b in range(1000) { } } } Done.";
 
 fn kill(pid: u32) {
+    signal("-KILL", pid);
+}
+
+fn signal(name: &str, pid: u32) {
     assert!(
         Command::new("kill")
-            .args(["-9", &pid.to_string()])
+            .args([name, &pid.to_string()])
             .status()
             .unwrap()
             .success()
@@ -71,6 +75,8 @@ async fn one_that_is_killed_at_work_is_replaced_and_the_document_made() {
     good(&renderers).await;
     let first = pid(dir.path()).await;
     let slow = sheet(SLOW);
+    // So that it cannot be done before it is killed, however busy the machine is.
+    signal("-STOP", first);
     let (made, ()) = tokio::join!(renderers.pdf(1, &slow), async {
         tokio::time::sleep(Duration::from_millis(150)).await;
         kill(first);
