@@ -18,6 +18,8 @@ pub mod audit;
 pub mod ledger;
 pub mod services;
 
+pub mod addons;
+
 pub mod billing;
 pub mod radius;
 
@@ -64,6 +66,10 @@ pub fn registry() -> jobs::Registry {
         .unheard::<identity::events::StaffInvitationRevoked>()
         .unheard::<billing::events::InvoiceIssued>()
         .unheard::<payments::events::PaymentReversed>()
+        .unheard::<addons::ServiceAddonAdded>()
+        .unheard::<addons::ServiceAddonEnded>()
+        .unheard::<addons::OneTimeChargeAdded>()
+        .unheard::<addons::OneTimeChargeCancelled>()
         .unheard::<services::ServiceActivated>()
         .unheard::<services::ServiceSuspended>()
         .unheard::<services::ServiceResumed>()

@@ -31,6 +31,7 @@ mod outages;
 mod payments;
 mod pdf;
 mod people;
+mod prices;
 mod radius;
 mod release;
 mod replicas;

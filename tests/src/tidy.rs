@@ -11,6 +11,7 @@ const LINES: &[&[&str]] = &[
     &["jobs", "tenants", "identity"],
     &["branding", "plans", "network", "subscribers"],
     &["audit", "services", "ledger"],
+    &["addons"],
     &["billing", "radius"],
     &["payments"],
     &["runs"],

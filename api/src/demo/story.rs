@@ -379,6 +379,7 @@ async fn register(db: &TenantDb, person: &Person, plan_id: PlanId, key: Uuid) ->
             identity::subscriber_password_set(tx, subscriber.id, PASSWORD, None).await?;
         }
         let order = ServiceOrder {
+            addons: Vec::new(),
             service: CreateService {
                 subscriber_id: subscriber.id,
                 plan_id,

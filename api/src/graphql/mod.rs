@@ -1,5 +1,6 @@
 //! The GraphQL API. A folder per capability mirrors `domain`; here is what they share.
 
+pub mod addons;
 pub mod audit;
 pub mod billing;
 pub mod branding;
@@ -39,6 +40,7 @@ pub struct Query(
     network::NetworkQuery,
     billing::BillingQuery,
     services::ServicesQuery,
+    addons::AddonsQuery,
     radius::RadiusQuery,
     payments::PaymentsQuery,
     jobs::JobsQuery,
@@ -59,6 +61,7 @@ pub struct Mutation(
     network::NetworkMutation,
     billing::BillingMutation,
     services::ServicesMutation,
+    addons::AddonsMutation,
     payments::PaymentsMutation,
     jobs::JobsMutation,
 );

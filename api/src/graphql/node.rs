@@ -1,9 +1,10 @@
 use async_graphql::{Context, ID, Interface, Object};
 use trunkline_domain::kernel::ids::{
-    CreditNoteId, DirectorId, DomainId, GlobalId, InvoiceId, JobId, NasId, PaymentId, PlanId, RadiusSessionId, ServiceId,
-    StaffId, SubscriberId, TenantId, kind_of,
+    AddonId, CreditNoteId, DirectorId, DomainId, GlobalId, InvoiceId, JobId, NasId, PaymentId, PlanId, RadiusSessionId,
+    ServiceId, StaffId, SubscriberId, TenantId, kind_of,
 };
 
+use super::addons::{self, Addon};
 use super::billing::{self, CreditNote, Invoice};
 use super::ctx::{CtxExt, RequestCtx};
 use super::error::ApiResult;
@@ -27,6 +28,7 @@ pub enum Node {
     Domain(Domain),
     Staff(Staff),
     Plan(Plan),
+    Addon(Addon),
     Subscriber(Subscriber),
     Nas(Nas),
     Invoice(Invoice),
@@ -59,6 +61,7 @@ async fn find(rq: &RequestCtx, id: &ID) -> ApiResult<Option<Node>> {
         Some(DomainId::KIND) => Ok(tenants::find_domain(rq, id).await?.map(Node::Domain)),
         Some(StaffId::KIND) => Ok(identity::find_staff(rq, id).await?.map(Node::Staff)),
         Some(PlanId::KIND) => Ok(plans::find(rq, id).await?.map(Node::Plan)),
+        Some(AddonId::KIND) => Ok(addons::find(rq, id).await?.map(Node::Addon)),
         Some(SubscriberId::KIND) => Ok(subscribers::find(rq, id).await?.map(Node::Subscriber)),
         Some(NasId::KIND) => Ok(network::find(rq, id).await?.map(Node::Nas)),
         Some(InvoiceId::KIND) => Ok(billing::find(rq, id).await?.map(Node::Invoice)),

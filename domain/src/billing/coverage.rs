@@ -1,6 +1,6 @@
 //! What invoices charge of a service's time.
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use rust_decimal::Decimal;
 use sea_orm::FromQueryResult;
 use uuid::Uuid;
@@ -17,7 +17,8 @@ use crate::kernel::money::Money;
 pub struct Covered {
     pub starts_at: DateTime<Utc>,
     pub ends_at: DateTime<Utc>,
-    /// Nothing is due for it: neither on the invoice nor on one over a plan change's difference.
+    /// Nothing is due for it: neither on the invoice nor on one over a plan change's difference, nor, postpaid, over an add-on.
+    /// Prepaid time goes on when an add-on on an invoice of its own is unpaid.
     pub paid: bool,
     /// Nothing is due because credit notes took all of it back.
     pub credited: bool,
@@ -31,10 +32,12 @@ pub async fn covered(tx: &TenantTx, service: ServiceId) -> Result<Vec<Covered>> 
              i.status = 'CREDITED' AS credited,
              CASE WHEN i.amount_due = 0 THEN COALESCE(other.due_on, i.due_on) ELSE LEAST(i.due_on, other.due_on) END AS due_on
          FROM coverage c JOIN invoice_line l ON l.id = c.invoice_line_id JOIN invoice i ON i.id = l.invoice_id
+         JOIN service s ON s.id = c.service_id JOIN plan p ON p.id = s.plan_id
          LEFT JOIN LATERAL (
              SELECT min(x.due_on) AS due_on FROM coverage o JOIN invoice_line m ON m.id = o.invoice_line_id
              JOIN invoice x ON x.id = m.invoice_id
              WHERE o.service_id = c.service_id AND o.charge <> c.charge AND o.period && c.period AND x.amount_due > 0
+                 AND (p.payment_mode = 'POSTPAID' OR o.charge LIKE 'difference %')
          ) other ON true
          WHERE c.service_id = $1 AND c.charge = $2 ORDER BY lower(c.period)",
     )
@@ -62,11 +65,45 @@ pub async fn move_coverage(tx: &TenantTx, service: ServiceId, from: Period, to: 
         .run()
         .await?;
     if moved == 1 {
-        return Ok(());
+        return move_addons(tx, service, from, to, days).await;
     }
     Err(Error::internal(format!(
         "{service} is not covered for the period that is to be moved"
     )))
+}
+
+/// Add-ons move with the time that they go with: what covers all of it covers all of the other; a part of it is given as many
+/// days later, and up to the same end if it went up to the end.
+async fn move_addons(tx: &TenantTx, service: ServiceId, from: Period, to: Period, days: Option<i32>) -> Result<()> {
+    let zone = Zone::from(tx.tenant().timezone());
+    let later = u64::try_from(days_between(zone.local_date(from.start()), zone.local_date(to.start()))).unwrap_or(0);
+    let shifted = |at: DateTime<Utc>| zone.start_of_day(zone.local_date(at) + Days::new(later));
+    let addons = pieces(tx, service, None, from.start(), Some(from.end())).await?;
+    for piece in addons.into_iter().rev().filter(|p| p.charge.starts_with("addon ")) {
+        let whole = piece.starts_at <= from.start();
+        let starts_at = if whole {
+            to.start()
+        } else {
+            shifted(piece.starts_at).min(to.end())
+        };
+        let ends_at = if piece.ends_at == from.end() {
+            to.end()
+        } else {
+            shifted(piece.ends_at).min(to.end())
+        };
+        let Ok(period) = Period::new(starts_at, ends_at) else {
+            continue;
+        };
+        let own_days = i32::try_from(zone.days_in(period)).map_err(Error::internal)?;
+        tx.sql("UPDATE coverage SET period = tstzrange($2, $3, '[)'), days = $4 WHERE id = $1")
+            .bind(piece.id)
+            .bind(starts_at)
+            .bind(ends_at)
+            .bind(days.map(|_| own_days))
+            .run()
+            .await?;
+    }
+    Ok(())
 }
 
 /// A piece of covered time that one line charges.
@@ -97,25 +134,69 @@ pub(super) async fn cut_out(
     from: DateTime<Utc>,
     until: Option<DateTime<Utc>>,
 ) -> Result<Vec<Fragment>> {
-    cut(tx, service, from).await?;
+    cut(tx, service, None, from).await?;
     if let Some(until) = until {
-        cut(tx, service, until).await?;
+        cut(tx, service, None, until).await?;
     }
+    pieces(tx, service, None, from, until).await
+}
+
+/// As [`cut_out`], of one charge alone.
+pub(super) async fn cut_out_of(tx: &TenantTx, service: ServiceId, charge: &str, from: DateTime<Utc>) -> Result<Vec<Fragment>> {
+    cut(tx, service, Some(charge), from).await?;
+    pieces(tx, service, Some(charge), from, None).await
+}
+
+/// What covers the service's time from `from` on, clipped to it; nothing is cut.
+pub(super) async fn clipped(tx: &TenantTx, service: ServiceId, from: DateTime<Utc>) -> Result<Vec<Fragment>> {
+    let mut all = pieces(tx, service, None, from, None).await?;
+    for piece in &mut all {
+        piece.starts_at = piece.starts_at.max(from);
+    }
+    Ok(all)
+}
+
+/// Until when the piece of a charge lasts in which that instant lies, if there is one.
+pub async fn charged_through(
+    tx: &TenantTx,
+    service: ServiceId,
+    charge: &str,
+    at: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>> {
+    tx.sql(
+        "SELECT upper(period) FROM coverage WHERE service_id = $1 AND charge = $2 AND lower(period) < $3 AND upper(period) > $3",
+    )
+    .bind(service)
+    .bind(charge)
+    .bind(at)
+    .scalar()
+    .await
+}
+
+async fn pieces(
+    tx: &TenantTx,
+    service: ServiceId,
+    charge: Option<&str>,
+    from: DateTime<Utc>,
+    until: Option<DateTime<Utc>>,
+) -> Result<Vec<Fragment>> {
     tx.sql(
         "SELECT c.id, c.charge, c.invoice_line_id, l.invoice_id, lower(c.period) AS starts_at, upper(c.period) AS ends_at,
              c.days, c.price
          FROM coverage c JOIN invoice_line l ON l.id = c.invoice_line_id
-         WHERE c.service_id = $1 AND c.period && tstzrange($2, $3, '[)') ORDER BY lower(c.period), l.invoice_id, c.charge",
+         WHERE c.service_id = $1 AND c.period && tstzrange($2, $3, '[)')
+             AND ($4::text IS NULL OR c.charge = $4) ORDER BY lower(c.period), l.invoice_id, c.charge",
     )
     .bind(service)
     .bind(from)
     .bind(until)
+    .bind(charge.map(str::to_owned))
     .all()
     .await
 }
 
 /// Cuts what covers the instant in two.
-async fn cut(tx: &TenantTx, service: ServiceId, at: DateTime<Utc>) -> Result<()> {
+async fn cut(tx: &TenantTx, service: ServiceId, charge: Option<&str>, at: DateTime<Utc>) -> Result<()> {
     #[derive(FromQueryResult)]
     struct Row {
         id: Uuid,
@@ -123,10 +204,12 @@ async fn cut(tx: &TenantTx, service: ServiceId, at: DateTime<Utc>) -> Result<()>
     }
     let rows: Vec<Row> = tx
         .sql(
-            "SELECT id, upper(period) AS ends_at FROM coverage WHERE service_id = $1 AND lower(period) < $2 AND upper(period) > $2",
+            "SELECT id, upper(period) AS ends_at FROM coverage WHERE service_id = $1 AND lower(period) < $2 AND upper(period) > $2
+                 AND ($3::text IS NULL OR charge = $3)",
         )
         .bind(service)
         .bind(at)
+        .bind(charge.map(str::to_owned))
         .all()
         .await?;
     for row in rows {

@@ -3,6 +3,7 @@
 use rust_decimal::Decimal;
 
 use super::entity::InvoiceLineKind;
+use super::extras::{AddonCharge, OfService, span};
 use super::rules::{
     BuyerClass, Charge, DayShare, Discount, DraftLine, Place, PlanVersionRef, Registration, TaxError, TaxFacts, TaxRuleSet,
     TaxTreatment,
@@ -19,13 +20,11 @@ use crate::subscribers::Address;
 
 /// A line of an invoice that is to be issued.
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "an invoice has few lines, and they live as long as its issuing"
-)]
 pub enum NewLine {
     /// A period of a service; it is covered from then on and cannot be invoiced again.
     Period(ServiceCharge),
+    /// An add-on of a service for a period, covered as its own charge.
+    Addon(AddonCharge),
     OneTime(OneTimeCharge),
     /// A fee for having been late.
     LateFee(LateFee),
@@ -61,12 +60,16 @@ pub struct LateFee {
     pub installation: Option<Address>,
 }
 
-/// So many units of anything at a price without tax.
+/// So many units of anything at a price.
 #[derive(Clone, Debug)]
 pub struct OneTimeCharge {
+    /// None: the subscriber's, of no service.
+    pub of: Option<OfService>,
     pub description: String,
     pub quantity: Decimal,
     pub unit_price: Decimal,
+    /// Whether the price already contains tax.
+    pub tax_inclusive: bool,
     /// Off the price.
     pub discount_percent: Option<Decimal>,
     /// None: internet access.
@@ -80,7 +83,7 @@ impl NewLine {
     pub(super) fn kind(&self) -> InvoiceLineKind {
         match self {
             Self::Period(charge) if charge.difference => InvoiceLineKind::Adjustment,
-            Self::Period(_) => InvoiceLineKind::Period,
+            Self::Period(_) | Self::Addon(_) => InvoiceLineKind::Period,
             Self::LateFee(_) => InvoiceLineKind::LateFee,
             Self::OneTime(_) => InvoiceLineKind::OneTime,
         }
@@ -90,20 +93,22 @@ impl NewLine {
         match self {
             Self::Period(charge) => Some(charge.service_id),
             Self::LateFee(fee) => Some(fee.service_id),
-            Self::OneTime(_) => None,
+            Self::Addon(charge) => Some(charge.of.service_id),
+            Self::OneTime(charge) => charge.of.as_ref().map(|of| of.service_id),
         }
     }
 
     pub(super) fn plan(&self) -> Option<PlanId> {
         match self {
             Self::Period(charge) => Some(charge.plan.id),
-            Self::OneTime(_) | Self::LateFee(_) => None,
+            Self::Addon(_) | Self::OneTime(_) | Self::LateFee(_) => None,
         }
     }
 
     pub(super) fn period(&self) -> Option<Period> {
         match self {
             Self::Period(charge) => Some(charge.period),
+            Self::Addon(charge) => Some(charge.period),
             Self::OneTime(_) | Self::LateFee(_) => None,
         }
     }
@@ -113,7 +118,8 @@ impl NewLine {
         match self {
             Self::Period(charge) => Some(charge.subscriber_id),
             Self::LateFee(fee) => Some(fee.subscriber_id),
-            Self::OneTime(_) => None,
+            Self::Addon(charge) => Some(charge.of.subscriber_id),
+            Self::OneTime(charge) => charge.of.as_ref().map(|of| of.subscriber_id),
         }
     }
 
@@ -121,13 +127,15 @@ impl NewLine {
         match self {
             Self::Period(charge) => charge.installation.as_ref(),
             Self::LateFee(fee) => fee.installation.as_ref(),
-            Self::OneTime(_) => None,
+            Self::Addon(charge) => charge.of.installation.as_ref(),
+            Self::OneTime(charge) => charge.of.as_ref().and_then(|of| of.installation.as_ref()),
         }
     }
 
     fn tax_code(&self) -> Option<&String> {
         match self {
             Self::Period(charge) => charge.plan.tax_code.as_ref(),
+            Self::Addon(charge) => charge.tax_code.as_ref(),
             Self::OneTime(charge) => charge.tax_code.as_ref(),
             Self::LateFee(fee) => fee.tax_code.as_ref(),
         }
@@ -136,6 +144,7 @@ impl NewLine {
     pub(super) fn description(&self, zone: Tz) -> String {
         match self {
             Self::OneTime(charge) => charge.description.clone(),
+            Self::Addon(charge) => charge.description(zone),
             Self::LateFee(fee) => format!("Late payment fee, invoice {}", fee.number),
             Self::Period(charge) if charge.difference => format!("Change to {}, {}", charge.plan.name, charge.span(zone)),
             Self::Period(charge) => format!("{}, {}", charge.plan.name, charge.span(zone)),
@@ -147,6 +156,7 @@ impl NewLine {
     pub(super) fn covered_as(&self, line: InvoiceLineId) -> String {
         match self {
             Self::Period(charge) if charge.difference => format!("difference {}", line.0.simple()),
+            Self::Addon(charge) => charge.charge.clone(),
             _ => PLAN_CHARGE.to_owned(),
         }
     }
@@ -154,7 +164,7 @@ impl NewLine {
     fn discount(&self) -> Option<Discount> {
         match self {
             Self::OneTime(one) => one.discount_percent.map(|percent| Discount::Percent { percent }),
-            Self::Period(_) | Self::LateFee(_) => None,
+            Self::Period(_) | Self::Addon(_) | Self::LateFee(_) => None,
         }
     }
 
@@ -168,7 +178,7 @@ impl NewLine {
                     unit_price: one.unit_price,
                     currency,
                 };
-                (units, false, None, None)
+                (units, one.tax_inclusive, None, None)
             }
             Self::LateFee(fee) => {
                 let units = Charge::Units {
@@ -178,10 +188,21 @@ impl NewLine {
                 };
                 (units, false, None, None)
             }
+            Self::Addon(addon) => {
+                let period = Charge::Period {
+                    price: Money::new(addon.price, currency).map_err(Error::internal)?,
+                    units: addon.quantity,
+                    period: addon.period,
+                    days: addon.share,
+                };
+                let zone = Zone::from(tx.tenant().timezone());
+                (period, addon.tax_inclusive, Some(zone), None)
+            }
             Self::Period(charge) => {
                 let currency = charge.plan.currency.parse().map_err(Error::internal)?;
                 let period = Charge::Period {
                     price: Money::new(charge.plan.price, currency).map_err(Error::internal)?,
+                    units: 1,
                     period: charge.period,
                     days: charge.share,
                 };
@@ -232,23 +253,22 @@ impl NewLine {
                     charge.plan.code
                 ),
             ),
+            (TaxError::UnknownCode(code), Self::Addon(charge)) => Error::user(
+                ErrorCode::InvalidState,
+                "",
+                format!(
+                    "The add-on {} has the tax code {code:?}, which this ISP does not have.",
+                    charge.name
+                ),
+            ),
             _ => Error::state("", super::registrations::sentence(&e.to_string())),
         })
     }
 }
 
 impl ServiceCharge {
-    /// The period for people: first and last day; of hours, when it begins and ends.
     fn span(&self, zone: Tz) -> String {
-        if self.plan.period_unit == IntervalUnit::Hour {
-            let (start, end) = (self.period.start(), self.period.end());
-            let (start, end) = (start.with_timezone(&zone), end.with_timezone(&zone));
-            return format!("{} to {}", start.format("%Y-%m-%d %H:%M"), end.format("%Y-%m-%d %H:%M %Z"));
-        }
-        let zone = Zone::from(zone);
-        let first = zone.local_date(self.period.start());
-        let after = zone.local_date(self.period.end());
-        format!("{first} to {}", after.pred_opt().unwrap_or(after))
+        span(self.period, self.plan.period_unit == IntervalUnit::Hour, zone)
     }
 }
 

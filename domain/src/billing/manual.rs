@@ -104,6 +104,8 @@ impl ManualLine {
         let decimals = format!("Must have at most {} decimals.", currency.scale());
         checks.ensure(exact.is_ok(), &at("unitPrice"), &decimals);
         NewLine::OneTime(OneTimeCharge {
+            of: None,
+            tax_inclusive: false,
             description: checks.line(&self.description, 200, &at("description")),
             quantity: self.quantity,
             unit_price: exact.map_or(self.unit_price, Money::amount),

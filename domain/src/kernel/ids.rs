@@ -88,6 +88,11 @@ ids! {
     MembershipId = "membership";
     PlanId = "plan";
     PlanVersionId = "planversion";
+    AddonId = "addon";
+    /// An add-on that a service has.
+    ServiceAddonId = "serviceaddon";
+    /// Something that a service is charged for once.
+    OneTimeChargeId = "charge";
     SubscriberId = "subscriber";
     ServiceId = "service";
     InvoiceId = "invoice";

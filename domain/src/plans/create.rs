@@ -1,3 +1,4 @@
+use chrono::NaiveDate;
 use serde::Serialize;
 
 use super::entity::{BillIn, IntervalUnit, PaymentMode, Plan, PlanKind};
@@ -45,7 +46,7 @@ pub async fn create(tx: &TenantTx, mut cmd: CreatePlan) -> Result<Plan> {
     if inserted == 0 {
         return Err(Error::user(ErrorCode::Taken, "code", "Another plan has this code."));
     }
-    insert_version(tx, id, 1, &cmd.terms).await?;
+    insert_version(tx, id, NewVersion::first(&cmd.terms)).await?;
     tx.audit("planCreate", id.0, &cmd).await?;
     queries::get(tx, id).await
 }
@@ -61,15 +62,36 @@ fn check(tx: &TenantTx, cmd: &mut CreatePlan) -> Result<()> {
     checks.done()
 }
 
-pub(super) async fn insert_version(tx: &TenantTx, plan: PlanId, number: i32, terms: &Terms) -> Result<()> {
+/// A version that is to be written down.
+pub(super) struct NewVersion<'a> {
+    pub number: i32,
+    pub effective_on: Option<NaiveDate>,
+    pub new_services_only: bool,
+    pub terms: &'a Terms,
+}
+
+impl<'a> NewVersion<'a> {
+    fn first(terms: &'a Terms) -> Self {
+        Self {
+            number: 1,
+            effective_on: None,
+            new_services_only: false,
+            terms,
+        }
+    }
+}
+
+pub(super) async fn insert_version(tx: &TenantTx, plan: PlanId, new: NewVersion<'_>) -> Result<()> {
+    let terms = new.terms;
     tx.sql(
         "INSERT INTO plan_version (id, plan_id, number, price, currency, tax_inclusive, tax_code, download_kbps, upload_kbps,
-             data_cap_bytes, fair_use_download_kbps, fair_use_upload_kbps, simultaneous_sessions, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+             data_cap_bytes, fair_use_download_kbps, fair_use_upload_kbps, simultaneous_sessions, created_at, effective_on,
+             new_services_only)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
     )
     .bind(PlanVersionId::new())
     .bind(plan)
-    .bind(number)
+    .bind(new.number)
     .bind(terms.price)
     .bind(tx.tenant().currency().code())
     .bind(terms.tax_inclusive)
@@ -81,6 +103,8 @@ pub(super) async fn insert_version(tx: &TenantTx, plan: PlanId, number: i32, ter
     .bind(terms.fair_use_upload_kbps)
     .bind(terms.simultaneous_sessions)
     .bind(tx.now())
+    .bind(new.effective_on)
+    .bind(new.new_services_only)
     .run()
     .await?;
     Ok(())

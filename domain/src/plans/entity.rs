@@ -1,4 +1,4 @@
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use sea_orm::FromQueryResult;
 
@@ -14,7 +14,7 @@ text_enum! {
     BillIn { Advance, Arrears }
 }
 
-/// A plan together with one of its versions: the newest, unless a query says otherwise.
+/// A plan together with one of its versions: the one that counts today, unless a query says otherwise.
 #[derive(Clone, Debug, PartialEq, FromQueryResult)]
 pub struct Plan {
     pub id: PlanId,
@@ -32,6 +32,13 @@ pub struct Plan {
     pub version_id: PlanVersionId,
     /// Counts its versions of price and speed.
     pub version_number: i32,
+    /// From which day on this version counts; None: from the beginning.
+    pub effective_on: Option<NaiveDate>,
+    /// Services that have the plan already keep the version that they have.
+    pub new_services_only: bool,
+    /// It was taken back before it counted.
+    pub withdrawn_at: Option<DateTime<Utc>>,
+    pub version_created_at: DateTime<Utc>,
     pub price: Decimal,
     pub currency: String,
     pub tax_inclusive: bool,

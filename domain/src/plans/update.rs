@@ -1,15 +1,27 @@
+use chrono::{Months, NaiveDate};
 use serde::Serialize;
 
-use super::create::insert_version;
+use super::create::{NewVersion, insert_version};
 use super::entity::Plan;
 use super::queries;
 use super::rules::Terms;
+use super::versions::in_force;
 use crate::kernel::Permission;
 use crate::kernel::check::Checks;
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::ids::PlanId;
 use crate::kernel::patch::Patch;
+
+/// What becomes of the services that have the plan when a new version begins to count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub enum ExistingServices {
+    /// They get it with their next period.
+    #[default]
+    MoveAtNextPeriod,
+    /// They keep the version that they have.
+    KeepVersion,
+}
 
 /// Absent fields stay as they are; `Patch::Clear` empties what may be empty.
 #[derive(Clone, Debug, Serialize)]
@@ -26,9 +38,17 @@ pub struct UpdatePlan {
     pub fair_use_download_kbps: Patch<i32>,
     pub fair_use_upload_kbps: Patch<i32>,
     pub simultaneous_sessions: Patch<i32>,
+    /// From which day on; None: today.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub effective_on: Option<NaiveDate>,
+    pub existing_services: ExistingServices,
 }
 
-/// Changes a plan. A new price or speed makes a new version; running services keep theirs until their next period.
+/// A change that lies further ahead is a slip of the finger.
+const MAX_MONTHS_AHEAD: Months = Months::new(60);
+
+/// Changes a plan. A new price or speed makes a new version, which counts from its day on; running services keep theirs until
+/// their next period, or for good where they are to. What it does not mention is as it will be on that day.
 pub async fn update(tx: &TenantTx, cmd: UpdatePlan) -> Result<Plan> {
     tx.require(Permission::PlanWrite)?;
     let plan = queries::lock(tx, cmd.id).await?.ok_or_else(|| Error::not_found("id"))?;
@@ -38,9 +58,23 @@ pub async fn update(tx: &TenantTx, cmd: UpdatePlan) -> Result<Plan> {
     if plan.retired_at.is_some() {
         return Err(Error::state("id", "The plan is retired."));
     }
-    let (name, terms) = changed(tx, &plan, &cmd)?;
-    if terms != Terms::of(&plan) {
-        insert_version(tx, plan.id, plan.version_number + 1, &terms).await?;
+    let from = check_day(tx, &cmd)?;
+    let versions = queries::versions_of(tx, plan.id).await?;
+    let then = in_force(&versions, from).ok_or_else(|| Error::internal(format!("{} has no version", plan.id)))?;
+    let (name, terms) = changed(tx, then, &cmd)?;
+    if terms != Terms::of(then) {
+        let new = NewVersion {
+            number: versions.iter().map(|v| v.version_number).max().unwrap_or_default() + 1,
+            effective_on: Some(from),
+            new_services_only: cmd.existing_services == ExistingServices::KeepVersion,
+            terms: &terms,
+        };
+        insert_version(tx, plan.id, new).await?;
+    } else if cmd.effective_on.is_some() {
+        return Err(Error::invalid(
+            "effectiveFrom",
+            "Neither price nor speed changes on that day.",
+        ));
     }
     tx.sql("UPDATE plan SET name = $2, version = version + 1 WHERE id = $1")
         .bind(plan.id)
@@ -49,6 +83,22 @@ pub async fn update(tx: &TenantTx, cmd: UpdatePlan) -> Result<Plan> {
         .await?;
     tx.audit("planUpdate", plan.id.0, &cmd).await?;
     queries::get(tx, plan.id).await
+}
+
+/// What has been billed is not changed any more: a version counts from today on, or later.
+fn check_day(tx: &TenantTx, cmd: &UpdatePlan) -> Result<NaiveDate> {
+    let today = tx.today();
+    let from = cmd.effective_on.unwrap_or(today);
+    if from < today {
+        return Err(Error::invalid(
+            "effectiveFrom",
+            "Must not be before today: what was billed stays as it is.",
+        ));
+    }
+    if today.checked_add_months(MAX_MONTHS_AHEAD).is_none_or(|last| from > last) {
+        return Err(Error::invalid("effectiveFrom", "Must be within five years."));
+    }
+    Ok(from)
 }
 
 fn changed(tx: &TenantTx, plan: &Plan, cmd: &UpdatePlan) -> Result<(String, Terms)> {

@@ -1,4 +1,5 @@
 use chrono::NaiveDate;
+use rust_decimal::Decimal;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -10,7 +11,7 @@ use crate::kernel::calendar::IntervalUnit;
 use crate::kernel::check::Checks;
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
-use crate::kernel::ids::ServiceId;
+use crate::kernel::ids::{AddonId, ServiceId};
 use crate::plans::{self, BillIn};
 use crate::services::{self, CreateService, Service, ServiceState};
 
@@ -19,7 +20,19 @@ use crate::services::{self, CreateService, Service, ServiceState};
 pub struct ServiceOrder {
     pub service: CreateService,
     pub activate: bool,
+    /// What goes with it from its first day, and what is charged once with its first invoice.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub addons: Vec<OrderedAddon>,
     pub idempotency_key: Uuid,
+}
+
+/// An add-on that is ordered together with a service.
+#[derive(Clone, Debug, Serialize)]
+pub struct OrderedAddon {
+    pub addon_id: AddonId,
+    pub quantity: i32,
+    /// For each piece; None: what the catalogue asks.
+    pub unit_price: Option<Decimal>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -40,6 +53,7 @@ pub async fn service_create(tx: &TenantTx, cmd: &ServiceOrder) -> Result<(Servic
     }
     let (service, plan) = services::create(tx, id, &cmd.service).await?;
     let mut held = Held::of(tx, service, plan).await?;
+    held.order_addons(tx, &cmd.addons).await?;
     let invoice = if cmd.activate {
         held.begin(tx, cmd.service.starts_on.unwrap_or(tx.today())).await?
     } else {
@@ -113,8 +127,8 @@ impl<'a> Detail<'a> {
 impl Held {
     /// Fixes the first day, charges the first period if that is due in advance, and goes on if nothing is to be waited for.
     async fn begin(&mut self, tx: &TenantTx, first_day: NaiveDate) -> Result<Option<Invoice>> {
-        let newest = plans::get(tx, self.service.plan_id).await?;
-        self.set_plan(newest.clone());
+        let sold = plans::on(tx, self.service.plan_id, first_day).await?;
+        self.set_plan(sold.clone());
         let start = match self.plan.period_unit {
             IntervalUnit::Hour if first_day == tx.today() => tx.now(),
             _ => self.zone(tx).start_of_day(first_day),
@@ -124,7 +138,7 @@ impl Held {
         let invoice = match self.plan.bill_in {
             BillIn::Advance => {
                 self.service.awaits_payment = self.settings.activation == ActivationPolicy::OnPayment;
-                self.charge_in_advance(tx, &newest, false).await?
+                self.charge_in_advance(tx, &sold, false).await?
             }
             BillIn::Arrears => {
                 self.use_on_credit(tx).await?;

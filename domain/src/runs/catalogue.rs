@@ -1,3 +1,4 @@
+use crate::addons::{self, Addon, CreateAddon, UpdateAddon};
 use crate::billing;
 use crate::kernel::Permission;
 use crate::kernel::db::TenantTx;
@@ -21,8 +22,24 @@ pub async fn plan_update(tx: &TenantTx, cmd: UpdatePlan) -> Result<Plan> {
     plans::update(tx, cmd).await
 }
 
+/// As [`addons::create`], for an add-on that can be taxed.
+pub async fn addon_create(tx: &TenantTx, cmd: CreateAddon) -> Result<Addon> {
+    tx.require(Permission::PlanWrite)?;
+    check_tax_code(tx, cmd.tax_code.as_deref()).await?;
+    addons::create(tx, cmd).await
+}
+
+/// As [`addons::update`], for an add-on that can be taxed.
+pub async fn addon_update(tx: &TenantTx, cmd: UpdateAddon) -> Result<Addon> {
+    tx.require(Permission::PlanWrite)?;
+    if let Patch::Set(code) = &cmd.tax_code {
+        check_tax_code(tx, Some(code)).await?;
+    }
+    addons::update(tx, cmd).await
+}
+
 /// A plan with a code that the tax rules do not know could be sold and never be invoiced.
-async fn check_tax_code(tx: &TenantTx, code: Option<&str>) -> Result<()> {
+pub(super) async fn check_tax_code(tx: &TenantTx, code: Option<&str>) -> Result<()> {
     let Some(code) = code.map(str::trim).filter(|code| !code.is_empty()) else {
         return Ok(());
     };

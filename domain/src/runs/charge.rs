@@ -5,12 +5,12 @@ use super::held::{Held, same_periods};
 use super::settle::BeginAgain;
 use super::standing::{self, Charge};
 use crate::billing::rules::{ActivationPolicy, PrepaidRenewal};
-use crate::billing::{self, Invoice, NewInvoice, NewLine, ServiceCharge};
+use crate::billing::{self, Invoice};
 use crate::kernel::calendar::IntervalUnit;
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::event::Job;
-use crate::kernel::ids::{InvoiceId, ServiceId};
+use crate::kernel::ids::ServiceId;
 use crate::plans::{self, BillIn, PaymentMode, Plan};
 use crate::services::ServiceState;
 
@@ -31,7 +31,7 @@ impl Job for RefreshService {
 
 impl Held {
     /// Up to where its time is charged.
-    fn charged_until(&self) -> Result<DateTime<Utc>> {
+    pub(super) fn charged_until(&self) -> Result<DateTime<Utc>> {
         let until = self.service.billed_until.or(self.service.anchor_at);
         until.ok_or_else(|| Error::internal(format!("{} has not begun", self.service.id)))
     }
@@ -44,23 +44,6 @@ impl Held {
         match self.service.ends_on {
             None => Ok(Some(charge)),
             Some(day) => standing::cut_at(charge, zone.start_of_day(day), zone).map_err(Error::internal),
-        }
-    }
-
-    fn invoice_of(&self, tx: &TenantTx, charge: Charge, plan: &Plan) -> NewInvoice {
-        NewInvoice {
-            id: InvoiceId::new(),
-            subscriber_id: self.service.subscriber_id,
-            due_on: self.due_on(tx, plan, charge.period.start()),
-            lines: vec![NewLine::Period(ServiceCharge {
-                service_id: self.service.id,
-                subscriber_id: self.service.subscriber_id,
-                plan: plan.clone(),
-                period: charge.period,
-                share: charge.share,
-                installation: self.service.installation_address.clone(),
-                difference: false,
-            })],
         }
     }
 
@@ -80,11 +63,13 @@ impl Held {
             self.service.next_billing_on = None;
             return Ok(None);
         };
-        let new = self.invoice_of(tx, charge, plan);
-        if only_if_covered && !billing::covered_by_credit(tx, &new).await? {
+        let drawn = self.draw_up(tx, charge, plan).await?;
+        if only_if_covered && !billing::covered_by_credit(tx, &drawn.invoice).await? {
             return Ok(None);
         }
-        let invoice = billing::issue(tx, new).await?;
+        // What was charged before is entered by its own version.
+        self.enter_period(tx).await?;
+        let invoice = drawn.issue(tx).await?;
         if !same_periods(&self.plan, plan) {
             self.service.anchor_at = Some(charge.period.start());
         }
@@ -99,7 +84,7 @@ impl Held {
     pub async fn charge_in_arrears(&mut self, tx: &TenantTx) -> Result<bool> {
         let charge = self.next_charge(tx, &self.plan)?;
         if let Some(charge) = charge {
-            billing::issue(tx, self.invoice_of(tx, charge, &self.plan)).await?;
+            self.draw_up(tx, charge, &self.plan).await?.issue(tx).await?;
             self.service.billed_until = Some(charge.period.end());
         }
         if self.service.state.is_on() {
@@ -119,7 +104,7 @@ impl Held {
             };
             let cut = standing::cut_at(next, end, self.zone(tx)).map_err(Error::internal)?;
             let Some(charge) = cut else { break };
-            last = Some(billing::issue(tx, self.invoice_of(tx, charge, &self.plan)).await?);
+            last = Some(self.draw_up(tx, charge, &self.plan).await?.issue(tx).await?);
             self.service.billed_until = Some(charge.period.end());
         }
         Ok(last)
@@ -127,7 +112,8 @@ impl Held {
 
     /// Enters the period after what has been charged, to be charged when it has ended.
     pub async fn use_on_credit(&mut self, tx: &TenantTx) -> Result<()> {
-        self.set_plan(plans::get(tx, self.service.plan_id).await?);
+        let on = self.zone(tx).local_date(self.charged_until()?);
+        self.set_plan(self.own_version(tx, on).await?);
         self.service.next_billing_on = None;
         if let Some(next) = self.next_charge(tx, &self.plan)? {
             self.service.period_starts_at = Some(next.period.start());
@@ -216,13 +202,13 @@ impl Held {
     /// else it is invoiced, if that is how it is to begin. Days without service are not charged.
     pub async fn begin_again(&mut self, tx: &TenantTx, again: BeginAgain) -> Result<Option<Invoice>> {
         let was = self.service.clone();
-        let plan = plans::get(tx, self.service.plan_id).await?;
         let now = tx.now();
         let start = match self.plan.period_unit {
             IntervalUnit::Hour => now,
             _ => self.zone(tx).start_of_day(tx.today()),
         };
         let start = self.service.billed_until.map_or(start, |end| end.max(start));
+        let plan = self.own_version(tx, self.zone(tx).local_date(start)).await?;
         self.service.anchor_at = Some(start);
         self.service.billed_until = None;
         let only_if_covered = again == BeginAgain::IfCovered || self.renews_when_covered();

@@ -48,8 +48,9 @@ pub async fn service_change_plan(tx: &TenantTx, cmd: &ChangePlan) -> Result<Chan
         return as_it_is(tx, ServiceId(known), key).await;
     }
     let mut held = Held::lock(tx, cmd.id).await?.ok_or_else(|| Error::not_found("id"))?;
-    let plan = plans::get(tx, cmd.plan_id).await?;
+    let plan = plans::on(tx, cmd.plan_id, cmd.effective_on.unwrap_or(tx.today())).await?;
     held.check_change(tx, cmd, &plan)?;
+    held.check_addons_go_with(tx, &plan).await?;
     let (invoice, credit_note) = match (cmd.timing, held.service.anchor_at) {
         (_, None) => {
             held.set_plan(plan);

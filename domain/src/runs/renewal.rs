@@ -12,7 +12,7 @@ use crate::kernel::db::{TenantDb, TenantTx};
 use crate::kernel::error::{Error, Result};
 use crate::kernel::event::Job;
 use crate::kernel::ids::ServiceId;
-use crate::plans::{self, BillIn, Plan};
+use crate::plans::{BillIn, Plan};
 use crate::services;
 
 /// Asks for the daily run of a date on the ISP's calendar, or for a part of it.
@@ -157,7 +157,7 @@ impl Held {
     /// Charges what is due next, as of the day on which it fell due: a run that comes late charges what it would have
     /// charged in time, and not what a service used that would have been off by then.
     async fn charge_next(&mut self, tx: &TenantTx) -> Result<bool> {
-        let plan = self.next_plan(tx).await?;
+        let plan = self.next_plan(tx, self.charged_until()?).await?;
         if self.plan.bill_in == BillIn::Arrears {
             return self.charge_used(tx, plan).await;
         }
@@ -181,12 +181,6 @@ impl Held {
         }
         let only_if_covered = self.renews_when_covered();
         Ok(self.charge_in_advance(tx, &plan, only_if_covered).await?.is_some())
-    }
-
-    /// What the next period is charged by: the plan that is to follow, if one is, in its newest version.
-    async fn next_plan(&self, tx: &TenantTx) -> Result<Plan> {
-        let pending = self.service.pending_change.map(|p| p.plan_id);
-        plans::get(tx, pending.unwrap_or(self.service.plan_id)).await
     }
 
     /// Charges the period that was used, and goes on under the plan that follows.

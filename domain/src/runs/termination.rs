@@ -149,6 +149,10 @@ impl Held {
         if self.plan.bill_in == BillIn::Arrears && !pending {
             self.charge_used_until(tx, used_until).await?;
         }
+        if pending {
+            notes.extend(credit_notes::credit_one_time(tx, self.service.id, &reason).await?);
+        }
+        self.charge_open_at_end(tx, pending).await?;
         self.service.state = ServiceState::Terminated;
         self.service.ends_on = Some(day);
         self.service.end_reason = Some(reason);

@@ -96,6 +96,8 @@ pub struct Service {
     /// Pending until its first invoice is paid.
     pub awaits_payment: bool,
     pub pending_change: Option<PendingChange>,
+    /// Periods that begin before this day are charged by the plan's version that it has.
+    pub version_kept_until: Option<NaiveDate>,
     /// The first day without service, once its end is known; not charged.
     pub ends_on: Option<NaiveDate>,
     /// Why it ends.
@@ -131,6 +133,7 @@ struct Row {
     pending_on: Option<NaiveDate>,
     ends_on: Option<NaiveDate>,
     end_reason: Option<String>,
+    version_kept_until: Option<NaiveDate>,
     created_at: DateTime<Utc>,
     version: i32,
 }
@@ -172,6 +175,7 @@ impl FromQueryResult for Service {
             awaits_payment: row.awaits_payment,
             pending_change: (row.pending_plan_id.zip(row.pending_on))
                 .map(|(plan_id, effective_on)| PendingChange { plan_id, effective_on }),
+            version_kept_until: row.version_kept_until,
             ends_on: row.ends_on,
             end_reason: row.end_reason,
             created_at: row.created_at,

@@ -21,6 +21,7 @@ pub async fn save(tx: &TenantTx, before: &Service, after: Service) -> Result<Ser
                  suspension_reason = $8, started_on = $9, anchor_at = $10, period_starts_at = $11, period_ends_at = $12,
                  billed_until = $13, paid_until = $14, access_until = $15, next_billing_on = $16, awaits_payment = $17,
                  billed_version_id = $18, pending_plan_id = $19, pending_on = $20, ends_on = $21, end_reason = $22,
+                 version_kept_until = $23,
                  version = version + 1
              WHERE id = $1 AND version = $2",
         )
@@ -46,6 +47,7 @@ pub async fn save(tx: &TenantTx, before: &Service, after: Service) -> Result<Ser
         .bind(after.pending_change.map(|p| p.effective_on))
         .bind(after.ends_on)
         .bind(after.end_reason)
+        .bind(after.version_kept_until)
         .run()
         .await?;
     if written == 0 {

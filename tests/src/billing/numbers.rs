@@ -40,6 +40,8 @@ async fn forty_at_once_with_some_refused_leave_no_gap() {
 /// The number that the invoice would have had.
 async fn issue_and_fail(isp: &Isp, subscriber_id: SubscriberId) -> String {
     let charge = OneTimeCharge {
+        of: None,
+        tax_inclusive: false,
         description: "x".into(),
         quantity: Decimal::ONE,
         unit_price: Decimal::ONE,

@@ -89,8 +89,14 @@ impl Schema {
                         TypeKind::Object(o) if o.implements.iter().any(|i| i.node == type_name) => Some((name, o)),
                         _ => None,
                     })
+                    // A level less, for all of them together cost too much; each type has a query of its own beside.
                     // Aliases, for the same field has another type in another object.
-                    .map(|(name, o)| format!("... on {name} {{ {} }}", self.fields(&o.fields, levels, name)))
+                    .map(|(name, o)| {
+                        format!(
+                            "... on {name} {{ {} }}",
+                            self.fields(&o.fields, levels.saturating_sub(1), name)
+                        )
+                    })
                     .collect();
                 format!(" {{ __typename id {} }}", parts.join(" "))
             }

@@ -44,6 +44,14 @@ impl World {
                 json!({ "invoiceId": issued["invoice"]["id"], "amount": "1.00", "reason": canary, "idempotencyKey": key() });
             owner.mutate("creditNoteIssue", credit, "creditNote { id }").await.done();
         }
+        let addon = json!({ "code": name, "name": canary, "price": "5.00" });
+        let addon = owner.mutate("addonCreate", addon, "addon { id }").await.done()["addon"]["id"].clone();
+        for of in [&first, &second] {
+            let more = json!({ "serviceId": of.service, "addonId": addon, "idempotencyKey": key() });
+            owner.mutate("serviceAddonAdd", more, "serviceAddon { id }").await.done();
+            let once = json!({ "serviceId": of.service, "description": canary, "unitPrice": "5.00", "idempotencyKey": key() });
+            owner.mutate("serviceChargeAdd", once, "charge { id }").await.done();
+        }
         let nas = json!({ "name": canary, "address": format!("10.77.0.{}", tenant.number), "secret": "long-enough-secret" });
         owner.mutate("nasCreate", nas, "nas { id }").await.done();
         if slug != "baraka" {
@@ -114,7 +122,11 @@ pub fn kind_at(root: &RootField, position: &str) -> &'static str {
         ("subscriberPasswordSet", "subscriber"),
         ("billTo", "subscriber"),
         ("subscriber", "subscriber"),
+        ("serviceAddon", "serviceaddon"),
+        ("serviceCharge", "charge"),
         ("service", "service"),
+        ("addon", "addon"),
+        ("planVersion", "planversion"),
         ("plan", "plan"),
         ("invoiceLine", "line"),
         ("creditNote", "creditnote"),
@@ -189,6 +201,9 @@ async fn ids(admin: &mut PgConnection, tenant: &TestTenant) -> Vec<(&'static str
         let sql = match *kind {
             "plan" => own("plan"),
             "planversion" => own("plan_version"),
+            "addon" => own("addon"),
+            "serviceaddon" => own("service_addon"),
+            "charge" => own("one_time_charge"),
             "subscriber" => own("subscriber"),
             "service" => own("service"),
             "invoice" => own("invoice"),

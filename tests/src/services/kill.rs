@@ -67,6 +67,7 @@ async fn open(app: &TestApp, tenant: &TestTenant, services: usize) {
                 starts_on: None,
             };
             let order = ServiceOrder {
+                addons: Vec::new(),
                 service,
                 activate: true,
                 idempotency_key: Uuid::now_v7(),

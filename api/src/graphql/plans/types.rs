@@ -1,14 +1,15 @@
-use async_graphql::{Enum, ID, InputObject, MaybeUndefined, Object, SimpleObject};
-use trunkline_domain::kernel::ids::PlanId;
+use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object, SimpleObject};
+use trunkline_domain::kernel::ids::{PlanId, PlanVersionId};
 use trunkline_domain::kernel::money;
 use trunkline_domain::plans::{self, CreatePlan, Terms, UpdatePlan};
 use trunkline_domain::{Error, Result};
 
-use crate::graphql::ctx::lookup;
+use super::versions::{ExistingServices, PlanVersion};
+use crate::graphql::ctx::{CtxExt, lookup};
 use crate::graphql::error::{ApiResult, payload};
 use crate::graphql::ids;
 use crate::graphql::page::connection;
-use crate::graphql::scalars::{BigInt, DateTime, Decimal, Money, patch};
+use crate::graphql::scalars::{BigInt, Date, DateTime, Decimal, Money, patch};
 
 /// What sort of plan it is.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +77,7 @@ pub struct IntervalInput {
     pub count: i32,
 }
 
-/// What an ISP sells. Price and speed are those of its newest version.
+/// What an ISP sells. Price and speed are those of the version that counts today.
 #[derive(Clone)]
 pub struct Plan(pub plans::Plan);
 
@@ -86,7 +87,7 @@ impl From<plans::Plan> for Plan {
     }
 }
 
-/// What an ISP sells. Price and speed are those of its newest version.
+/// What an ISP sells. Price and speed are those of the version that counts today.
 #[Object]
 impl Plan {
     /// Names it everywhere.
@@ -172,6 +173,14 @@ impl Plan {
         self.0.simultaneous_sessions
     }
 
+    /// All its versions, in the order in which they begin to count. Needs `plan:read`.
+    #[graphql(complexity = "5 + 2 * child_complexity")]
+    async fn versions(&self, ctx: &Context<'_>) -> ApiResult<Option<Vec<PlanVersion>>> {
+        let id = self.0.id;
+        let all = ctx.rq().read(async move |tx| plans::versions(tx, id).await).await?;
+        Ok(Some(all.into_iter().map(PlanVersion).collect()))
+    }
+
     /// Since when it is no longer sold; null while it is.
     async fn retired_at(&self) -> Option<DateTime> {
         self.0.retired_at.map(DateTime)
@@ -191,6 +200,7 @@ pub fn money(amount: rust_decimal::Decimal, currency: &str) -> Result<Money> {
 
 connection!(PlanConnection, PlanEdge, Plan);
 lookup!(PlanId => plans::Plan, plans::by_ids, |plan| plan.id);
+lookup!(PlanVersionId => plans::Plan, plans::by_version_ids, |plan| plan.version_id);
 
 /// A new plan.
 #[derive(InputObject)]
@@ -256,7 +266,7 @@ impl From<PlanCreateInput> for CreatePlan {
     }
 }
 
-/// A new price or speed makes a new version; running services keep theirs until their next period.
+/// A new price or speed makes a new version; running services keep theirs until their next period, or longer.
 #[derive(InputObject)]
 pub struct PlanUpdateInput {
     /// Which plan.
@@ -283,6 +293,12 @@ pub struct PlanUpdateInput {
     fair_use_upload_kbps: MaybeUndefined<i32>,
     /// How many devices may be on line at once with one user name.
     simultaneous_sessions: MaybeUndefined<i32>,
+    /// The first day on which the new price or speed counts; default: today. Not before today. What is not mentioned here is
+    /// as it will be on that day.
+    effective_from: Option<Date>,
+    /// What becomes of the services that have the plan.
+    #[graphql(default_with = "ExistingServices::MoveAtNextPeriod")]
+    existing_services: ExistingServices,
 }
 
 impl PlanUpdateInput {
@@ -300,6 +316,8 @@ impl PlanUpdateInput {
             fair_use_download_kbps: patch(self.fair_use_download_kbps, |v| v),
             fair_use_upload_kbps: patch(self.fair_use_upload_kbps, |v| v),
             simultaneous_sessions: patch(self.simultaneous_sessions, |v| v),
+            effective_on: self.effective_from.map(|day| day.0),
+            existing_services: self.existing_services.into(),
         })
     }
 }

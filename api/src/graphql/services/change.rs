@@ -2,7 +2,7 @@ use async_graphql::{Enum, ID, InputObject, SimpleObject};
 use trunkline_domain::Result;
 use trunkline_domain::billing::credit_notes;
 use trunkline_domain::kernel::ids::ServiceId;
-use trunkline_domain::runs::{self, ChangePlan, Changed, TerminateService};
+use trunkline_domain::runs::{self, ChangePlan, Changed, KeepVersion, TerminateService};
 use trunkline_domain::services;
 
 use super::types::Service;
@@ -93,6 +93,27 @@ impl ServiceChangeCancelInput {
 }
 
 payload!(ServiceChangeCancelPayload { service: Service });
+
+/// A service whose price is promised for a while.
+#[derive(InputObject)]
+pub struct ServiceVersionKeepInput {
+    /// Which.
+    id: ID,
+    /// Periods that begin before this day are charged by the version that the service has; null: new versions reach it again
+    /// with its next period.
+    until: Option<Date>,
+}
+
+impl ServiceVersionKeepInput {
+    pub fn command(self) -> Result<KeepVersion> {
+        Ok(KeepVersion {
+            id: ids::input(&self.id, "id")?,
+            until: self.until.map(|day| day.0),
+        })
+    }
+}
+
+payload!(ServiceVersionKeepPayload { service: Service });
 
 /// A service that is to end.
 #[derive(InputObject)]

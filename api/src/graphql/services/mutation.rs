@@ -3,7 +3,7 @@ use trunkline_domain::runs;
 
 use super::change::{
     ServiceChangeCancelInput, ServiceChangeCancelPayload, ServiceChangePlanInput, ServiceChangePlanPayload,
-    ServiceTerminateInput, ServiceTerminatePayload,
+    ServiceTerminateInput, ServiceTerminatePayload, ServiceVersionKeepInput, ServiceVersionKeepPayload,
 };
 use super::types::{
     ServiceActivateInput, ServiceActivatePayload, ServiceCreateInput, ServiceCreatePayload, ServicePasswordSetInput,
@@ -101,6 +101,23 @@ impl ServicesMutation {
             Err(e) => Err(e),
         };
         ServiceChangeCancelPayload::of(result)
+    }
+
+    /// Promises a service the price and speed that it has, until a day: new versions of its plan do not reach it before.
+    async fn service_version_keep(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: ServiceVersionKeepInput,
+    ) -> ApiResult<ServiceVersionKeepPayload> {
+        let result = match input.command() {
+            Ok(cmd) => {
+                ctx.rq()
+                    .write(async move |tx| runs::service_version_keep(tx, &cmd).await)
+                    .await
+            }
+            Err(e) => Err(e),
+        };
+        ServiceVersionKeepPayload::of(result)
     }
 
     /// Ends a service. What is charged and not given any more is credited, as `BillingSettings.terminationCredit` says.

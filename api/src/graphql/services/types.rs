@@ -1,15 +1,16 @@
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use trunkline_domain::kernel::ids::{ServiceId, SubscriberId};
-use trunkline_domain::runs::{ActivateService, ResumeService, ServiceOrder, SetServicePassword, SuspendService};
+use trunkline_domain::runs::{self, ActivateService, ResumeService, ServiceOrder, SetServicePassword, SuspendService};
 use trunkline_domain::services::{self, CreateService};
-use trunkline_domain::{Error, Result, radius};
+use trunkline_domain::{Error, Result, addons, radius};
 
+use crate::graphql::addons::{OneTimeCharge, OrderedAddonInput, ServiceAddon};
 use crate::graphql::billing::Invoice;
 use crate::graphql::ctx::{CtxExt, lookup};
 use crate::graphql::error::{ApiResult, UserError, payload, settle};
 use crate::graphql::ids;
 use crate::graphql::page::connection;
-use crate::graphql::plans::Plan;
+use crate::graphql::plans::{Plan, PlanVersion};
 use crate::graphql::radius::{OnlineOf, Usage};
 use crate::graphql::scalars::{Date, DateRange, DateTime, Uuid};
 use crate::graphql::subscribers::{Address, AddressInput, Subscriber};
@@ -103,6 +104,26 @@ impl Service {
         Ok(Plan(found.ok_or(Error::Forbidden)?))
     }
 
+    /// The version of the plan by which it is served and charged until its next period.
+    async fn plan_version(&self, ctx: &Context<'_>) -> ApiResult<PlanVersion> {
+        let found = ctx.rq().loader().load_one(self.0.plan_version_id).await?;
+        Ok(PlanVersion(found.ok_or(Error::Forbidden)?))
+    }
+
+    /// The version by which the next period is charged that is not charged yet, as far as is known today; null when none is
+    /// to come.
+    #[graphql(complexity = "5 + child_complexity")]
+    async fn next_plan_version(&self, ctx: &Context<'_>) -> ApiResult<Option<PlanVersion>> {
+        let id = self.0.id;
+        let next = ctx.rq().read(async move |tx| runs::next_version(tx, id).await).await?;
+        Ok(next.map(PlanVersion))
+    }
+
+    /// Periods that begin before this day are charged by the version that it has, whatever is sold by then; null: by the next.
+    async fn version_kept_until(&self) -> Option<Date> {
+        self.0.version_kept_until.map(Date)
+    }
+
     /// Whether it is on.
     async fn status(&self) -> ServiceStatus {
         self.0.state.status().into()
@@ -162,6 +183,22 @@ impl Service {
         self.0.next_billing_on.map(Date)
     }
 
+    /// The add-ons that it has, had or will have, in the order in which it got them.
+    #[graphql(complexity = "5 + 2 * child_complexity")]
+    async fn addons(&self, ctx: &Context<'_>) -> ApiResult<Vec<ServiceAddon>> {
+        let id = self.0.id;
+        let all = ctx.rq().read(async move |tx| addons::of_service(tx, id).await).await?;
+        Ok(all.into_iter().map(ServiceAddon).collect())
+    }
+
+    /// What it is or was charged for once, the newest first; at most 200.
+    #[graphql(complexity = "5 + 2 * child_complexity")]
+    async fn charges(&self, ctx: &Context<'_>) -> ApiResult<Vec<OneTimeCharge>> {
+        let id = self.0.id;
+        let all = ctx.rq().read(async move |tx| addons::charges_of(tx, id).await).await?;
+        Ok(all.into_iter().map(OneTimeCharge).collect())
+    }
+
     /// Whether it has an open session. Needs `session:read`; a subscriber sees its own.
     async fn online(&self, ctx: &Context<'_>) -> ApiResult<Option<bool>> {
         let key = OnlineOf {
@@ -211,6 +248,9 @@ pub struct ServiceCreateInput {
     /// says.
     #[graphql(default = true)]
     activate: bool,
+    /// What goes with it from its first day on, and what is charged once with its first invoice.
+    #[graphql(default)]
+    addons: Vec<OrderedAddonInput>,
     /// Makes a repeated call answer with the first one's service.
     idempotency_key: Uuid,
 }
@@ -227,6 +267,7 @@ impl ServiceCreateInput {
                 starts_on: self.starts_on.map(|d| d.0),
             },
             activate: self.activate,
+            addons: OrderedAddonInput::commands(self.addons)?,
             idempotency_key: self.idempotency_key.0,
         })
     }

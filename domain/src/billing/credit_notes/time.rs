@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::creditable::Creditable;
 use super::entity::CreditNote;
 use super::issue::{CreditedPart, NewCreditNote, issue};
+use crate::billing::InvoiceLineKind;
 use crate::billing::coverage::{self, Fragment};
 use crate::billing::rules::{Charge, DayShare, LineCredit};
 use crate::kernel::calendar::{Period, Zone};
@@ -27,8 +28,50 @@ pub async fn credit_time(
     reason: &str,
 ) -> Result<Vec<CreditNote>> {
     let pieces = coverage::cut_out(tx, service, from, until).await?;
+    credit_pieces(tx, &pieces, reason).await
+}
+
+/// As [`credit_time`], of one charge of the service alone, such as an add-on's.
+pub async fn credit_charge(
+    tx: &TenantTx,
+    service: ServiceId,
+    charge: &str,
+    from: DateTime<Utc>,
+    reason: &str,
+) -> Result<Vec<CreditNote>> {
+    let pieces = coverage::cut_out_of(tx, service, charge, from).await?;
+    credit_pieces(tx, &pieces, reason).await
+}
+
+/// Credits all that is left of what a service was charged for once: it never began.
+pub async fn credit_one_time(tx: &TenantTx, service: ServiceId, reason: &str) -> Result<Vec<CreditNote>> {
+    let invoices: Vec<InvoiceId> = tx
+        .sql("SELECT DISTINCT invoice_id FROM invoice_line WHERE service_id = $1 AND kind = 'ONE_TIME' ORDER BY invoice_id")
+        .bind(service)
+        .scalars()
+        .await?;
     let mut notes = Vec::new();
-    for invoice in in_order(&pieces) {
+    for invoice in invoices {
+        let of = Creditable::lock(tx, invoice, "id").await?;
+        let own = of
+            .lines
+            .iter()
+            .filter(|l| l.line.service_id == Some(service) && l.line.kind == InvoiceLineKind::OneTime && !l.left.is_nothing());
+        let new = NewCreditNote {
+            id: CreditNoteId::new(),
+            reason: reason.to_owned(),
+            parts: own.map(|l| CreditedPart::of(l, LineCredit::AllLeft)).collect(),
+        };
+        if !new.parts.is_empty() {
+            notes.extend(issue(tx, &of, new).await?);
+        }
+    }
+    Ok(notes)
+}
+
+async fn credit_pieces(tx: &TenantTx, pieces: &[Fragment], reason: &str) -> Result<Vec<CreditNote>> {
+    let mut notes = Vec::new();
+    for invoice in in_order(pieces) {
         let of = Creditable::lock(tx, invoice, "id").await?;
         let own: Vec<&Fragment> = pieces.iter().filter(|p| p.invoice_id == invoice).collect();
         let parts = parts(tx, &of, &own)?;
@@ -88,7 +131,7 @@ pub async fn credit_difference(
 /// The time that plans' prices are charged for from `from` on, and the share of the full period that it is, invoice by
 /// invoice: what a dearer plan costs more is charged for the same. What is charged by hours is not among it.
 pub async fn charged_days(tx: &TenantTx, service: ServiceId, from: DateTime<Utc>) -> Result<Vec<(Period, DayShare)>> {
-    let pieces = coverage::cut_out(tx, service, from, None).await?;
+    let pieces = coverage::clipped(tx, service, from).await?;
     let mut charged = Vec::new();
     for invoice in in_order(&pieces) {
         let of = Creditable::lock(tx, invoice, "id").await?;

@@ -43,6 +43,7 @@ fn charged(price: Decimal, days: u32, of: u32, inclusive: bool, tax_level: TaxLe
     };
     let line = DraftLine {
         charge: Charge::Period {
+            units: 1,
             price: rupees(price),
             period: Period::of_days(zone, day(0), day(u64::from(days.max(1)))).expect("a period"),
             days: Some(DayShare::new(days, of).expect("a share")),

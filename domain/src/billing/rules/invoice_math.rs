@@ -30,6 +30,9 @@ pub enum Charge {
     /// A plan's price for a period, or for the days of it that are charged.
     Period {
         price: Money,
+        /// So many pieces at that price.
+        #[serde(default = "one", skip_serializing_if = "is_one")]
+        units: u32,
         period: Period,
         /// None: the whole price (hours).
         days: Option<DayShare>,
@@ -42,6 +45,15 @@ pub enum Charge {
         unit_price: Decimal,
         currency: Currency,
     },
+}
+
+fn one() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_one(units: &u32) -> bool {
+    *units == 1
 }
 
 /// Known when the invoice is issued, hence no part of the taxable value (CGST Act s.15(3)(a)). It is in the
@@ -200,12 +212,13 @@ pub(super) fn compute_line(
 /// Quantity, unit price and what they come to before discount.
 fn price(charge: &Charge, steps: &mut Steps) -> Result<(Decimal, Decimal, Money), LineError> {
     match charge {
-        Charge::Period { price, days, .. } => {
+        Charge::Period { price, units, days, .. } => {
+            let all = times(*price, *units)?;
             let due = match days {
-                Some(share) => prorate(*price, *share, "days charged", steps)?,
-                None => *price,
+                Some(share) => prorate(all, *share, "days charged", steps)?,
+                None => all,
             };
-            Ok((Decimal::ONE, price.amount(), due))
+            Ok((Decimal::from(*units), price.amount(), due))
         }
         Charge::Units {
             quantity,
@@ -226,6 +239,15 @@ fn price(charge: &Charge, steps: &mut Steps) -> Result<(Decimal, Decimal, Money)
             };
             Ok((*quantity, *unit_price, due))
         }
+    }
+}
+
+fn times(price: Money, units: u32) -> Result<Money, LineError> {
+    let all = price.amount().checked_mul(Decimal::from(units));
+    let all = all.ok_or(MoneyError::OutOfRange)?;
+    match units {
+        0 => Err(LineError::Quantity),
+        _ => Ok(Money::new(all, price.currency())?),
     }
 }
 

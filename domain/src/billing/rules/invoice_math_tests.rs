@@ -140,6 +140,7 @@ fn draft() -> impl Strategy<Value = DraftLine> {
         .prop_map(|(minor, inclusive, discount, period)| {
             let charge = match period {
                 Some((days, number)) => Charge::Period {
+                    units: 1,
                     price: Money::from_minor_units(minor, inr()).expect("a price"),
                     period: Period::new(
                         "2026-03-31T18:30:00Z".parse().expect("an instant"),

@@ -95,6 +95,7 @@ impl Country {
     pub(super) fn period(&self, price: Decimal, period: Period, share: DayShare) -> DraftLine {
         DraftLine {
             charge: Charge::Period {
+                units: 1,
                 price: self.money(price),
                 period,
                 days: Some(share),
