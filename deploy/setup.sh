@@ -34,6 +34,9 @@ have curl || packages+=(curl)
 if $for_tests; then
     have pdftotext || packages+=(poppler-utils)
     have zbarimg || packages+=(zbar-tools)
+    # The journals are read by both programs.
+    have hledger || packages+=(hledger)
+    have bean-query || packages+=(beancount)
 fi
 if $for_tests && [[ ! -x .trunkline/venv/bin/python ]]; then
     python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || packages+=(python3-venv)

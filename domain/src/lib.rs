@@ -25,6 +25,8 @@ pub mod radius;
 
 pub mod payments;
 
+pub mod books;
+
 /// Work that crosses capabilities.
 pub mod runs;
 
@@ -70,6 +72,8 @@ pub fn registry() -> jobs::Registry {
         .unheard::<addons::ServiceAddonEnded>()
         .unheard::<addons::OneTimeChargeAdded>()
         .unheard::<addons::OneTimeChargeCancelled>()
+        .unheard::<billing::events::OpeningBalanceRecorded>()
+        .unheard::<ledger::LedgerPeriodChanged>()
         .unheard::<services::ServiceActivated>()
         .unheard::<services::ServiceSuspended>()
         .unheard::<services::ServiceResumed>()

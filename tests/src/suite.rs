@@ -13,6 +13,7 @@ mod harness;
 
 mod audit;
 mod billing;
+mod books;
 mod contract;
 mod crm;
 mod docs;

@@ -14,6 +14,7 @@ const LINES: &[&[&str]] = &[
     &["addons"],
     &["billing", "radius"],
     &["payments"],
+    &["books"],
     &["runs"],
 ];
 /// What `domain/src/lib.rs` re-exports from the kernel.

@@ -11,6 +11,7 @@ pub mod error;
 pub mod identity;
 pub mod ids;
 pub mod jobs;
+pub mod ledger;
 pub mod network;
 pub mod node;
 pub mod page;
@@ -43,6 +44,7 @@ pub struct Query(
     addons::AddonsQuery,
     radius::RadiusQuery,
     payments::PaymentsQuery,
+    ledger::LedgerQuery,
     jobs::JobsQuery,
     audit::AuditQuery,
 );
@@ -63,6 +65,7 @@ pub struct Mutation(
     services::ServicesMutation,
     addons::AddonsMutation,
     payments::PaymentsMutation,
+    ledger::LedgerMutation,
     jobs::JobsMutation,
 );
 

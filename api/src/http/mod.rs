@@ -4,6 +4,7 @@ mod address;
 mod answer;
 mod auth;
 mod documents;
+pub mod exports;
 mod graphql;
 mod guard;
 mod host;
@@ -52,6 +53,7 @@ pub fn router(app: App) -> Router {
     // Those added last are the outer ones.
     let on_a_host = routes
         .route("/.well-known/jwks.json", get(jwks::serve))
+        .route(exports::PATH, get(exports::journal))
         .fallback(not_found)
         .layer(guard::cors(app.clone()))
         .layer(from_fn_with_state(app.clone(), host::resolve))

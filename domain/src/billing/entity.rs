@@ -11,6 +11,8 @@ use crate::kernel::text_enum;
 text_enum! {
     /// `Issued` and `PartiallyPaid` are open: something is due on them.
     InvoiceStatus { Draft, Issued, PartiallyPaid, Paid, Credited, Void }
+    /// A debit note adds to an invoice that was issued before; an opening balance is what was owed in the system before.
+    InvoiceKind { Invoice, DebitNote, OpeningBalance }
     InvoiceLineKind { Period, OneTime, Deposit, Adjustment, LateFee }
 }
 
@@ -54,6 +56,9 @@ impl TaxRegistration {
 #[derive(Clone, Debug, PartialEq, FromQueryResult)]
 pub struct Invoice {
     pub id: InvoiceId,
+    pub kind: InvoiceKind,
+    /// Of a debit note, the invoice that it adds to.
+    pub refers_to_id: Option<InvoiceId>,
     pub number: Option<String>,
     pub status: InvoiceStatus,
     /// Who pays it.

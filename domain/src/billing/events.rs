@@ -65,3 +65,15 @@ pub struct BillingSettingsUpdated {
 impl Event for BillingSettingsUpdated {
     const KIND: &'static str = "BillingSettingsUpdated";
 }
+
+/// A subscriber has brought a balance along from the system before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpeningBalanceRecorded {
+    pub subscriber_id: SubscriberId,
+    /// What it owed stands on this one.
+    pub invoice_id: Option<InvoiceId>,
+}
+
+impl Event for OpeningBalanceRecorded {
+    const KIND: &'static str = "OpeningBalanceRecorded";
+}

@@ -8,7 +8,8 @@
 //! - What an invoice or a credit note does to money is one ledger entry in the same transaction; its total is what it debits the payer.
 //!
 //! Owns `billing_settings`, `invoice_template`, `tax_rule_set`, `tax_registration`, `number_series`, `invoice`,
-//! `invoice_line`, `invoice_tax`, `coverage`, `credit_application`, `credit_note`, `credit_note_line` and `credit_note_tax`.
+//! `invoice_line`, `invoice_tax`, `coverage`, `credit_application`, `credit_note`, `credit_note_line`, `credit_note_tax` and
+//! `opening_balance`.
 
 mod coverage;
 mod credit;
@@ -21,6 +22,7 @@ mod late_fee;
 mod lines;
 mod manual;
 mod numbers;
+mod opening;
 mod payment;
 pub mod pdf;
 mod queries;
@@ -32,12 +34,15 @@ mod withholding;
 
 pub use coverage::{Covered, charged_through, covered, first_invoice_of, move_coverage, owing_services, shift_coverage};
 pub use credit::{consume_again, undo_credit};
-pub use entity::{Invoice, InvoiceLine, InvoiceLineKind, InvoiceStatus, InvoiceTax, Settings, TaxRegistration, sum_taxes};
+pub use entity::{
+    Invoice, InvoiceKind, InvoiceLine, InvoiceLineKind, InvoiceStatus, InvoiceTax, Settings, TaxRegistration, sum_taxes,
+};
 pub use extras::{AddonCharge, OfService};
 pub use issue::{NewInvoice, covered_by_credit, issue};
 pub use late_fee::charge_late_fees;
 pub use lines::{LateFee, NewLine, OneTimeCharge, ServiceCharge};
 pub use manual::{IssueInvoice, ManualLine, issue_manual};
+pub use opening::{OpeningBalance, RecordOpeningBalance, opening_balance_record};
 pub use payment::{apply_payment, open_invoices, unapply_payment};
 pub use queries::{InvoiceFilter, InvoiceKey, by_ids, count, find, get, has_arrears, lines_of, list, made_by, taxes_of};
 pub use registrations::{AddTaxRegistration, tax_registration_add, tax_registrations};

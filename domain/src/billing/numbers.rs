@@ -9,6 +9,7 @@ use crate::kernel::error::{Error, Result};
 /// Which documents are counted together.
 pub(super) const INVOICES: &str = "INVOICE";
 pub(super) const CREDIT_NOTES: &str = "CREDIT_NOTE";
+const OPENING_BALANCES: &str = "OPENING_BALANCE";
 
 /// The next number of the series. Locks the series until the transaction ends, so take it last: a rollback takes the
 /// number back, and nobody else can have got the next one meanwhile.
@@ -23,6 +24,17 @@ pub(super) async fn next(
     let year = FiscalYear::of(date, settings.fiscal_year_start_month);
     // Where numbers do not name the registration there is one series over all: else two of them would be alike.
     let registration = short_code.filter(|_| pattern.names_registration()).unwrap_or("");
+    let sequence = sequence(tx, series, registration, year.starts_in()).await?;
+    Ok(pattern.render(sequence, year, registration))
+}
+
+/// The next number of an opening balance. They are the product's own documents, and their series never begins anew.
+pub(super) async fn next_opening(tx: &TenantTx) -> Result<String> {
+    let sequence = sequence(tx, OPENING_BALANCES, "", 0).await?;
+    Ok(format!("OPENING-{sequence:06}"))
+}
+
+async fn sequence(tx: &TenantTx, series: &'static str, registration: &str, year: i32) -> Result<u64> {
     let sequence: Option<i64> = tx
         .sql(
             "INSERT INTO number_series (series, registration, fiscal_year, next) VALUES ($1, $2, $3, 2)
@@ -31,12 +43,11 @@ pub(super) async fn next(
         )
         .bind(series)
         .bind(registration)
-        .bind(year.starts_in())
+        .bind(year)
         .scalar()
         .await?;
     let sequence = sequence.ok_or_else(|| Error::internal("the number series gave no number"))?;
-    let sequence = u64::try_from(sequence).map_err(Error::internal)?;
-    Ok(pattern.render(sequence, year, registration))
+    u64::try_from(sequence).map_err(Error::internal)
 }
 
 /// Whether some number that the pattern would give from now on stands on a document already. A series goes on counting when

@@ -60,7 +60,10 @@ pub async fn withholding_record(tx: &TenantTx, mut cmd: RecordWithholding) -> Re
         kind: "withholding",
         source: id,
         booked_on: tx.today(),
-        description: "Tax withheld by the payer".to_owned(),
+        description: format!(
+            "Tax withheld by the payer from invoice {}",
+            invoice.number.as_deref().unwrap_or_default()
+        ),
         transfers: vec![Transfer::new(
             Account::WithholdingReceivable,
             Account::Receivable(payer),

@@ -38,6 +38,12 @@ pub enum Permission {
     PaymentWrite,
     #[strum(serialize = "payment:reverse")]
     PaymentReverse,
+    /// The books as a whole: trial balance, accounts, journals.
+    #[strum(serialize = "ledger:read")]
+    LedgerRead,
+    /// Closes periods and brings opening balances in.
+    #[strum(serialize = "ledger:write")]
+    LedgerWrite,
     #[strum(serialize = "settings:read")]
     SettingsRead,
     #[strum(serialize = "settings:write")]

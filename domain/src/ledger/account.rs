@@ -3,7 +3,10 @@ use crate::kernel::text_enum;
 
 text_enum! {
     /// What an account is for, as the database names it.
-    AccountKind { Receivable, SubscriberCredit, Revenue, TaxPayable, Rounding, Cash, WithholdingReceivable }
+    AccountKind {
+        Receivable, SubscriberCredit, Revenue, TaxPayable, Rounding, Cash, WithholdingReceivable, GatewayClearing, WriteOff,
+        Deposit, VoucherLiability, PartnerPayable, Opening,
+    }
 }
 
 /// One account of the ISP's books, in its currency. It is opened when something is first booked on it.
@@ -22,6 +25,8 @@ pub enum Account {
     Cash(String),
     /// What payers withheld and the tax authority owes (an asset).
     WithholdingReceivable,
+    /// What other systems' books are taken over against (equity).
+    Opening,
 }
 
 impl Account {
@@ -34,6 +39,7 @@ impl Account {
             Self::Rounding => AccountKind::Rounding,
             Self::Cash(_) => AccountKind::Cash,
             Self::WithholdingReceivable => AccountKind::WithholdingReceivable,
+            Self::Opening => AccountKind::Opening,
         }
     }
 

@@ -6,11 +6,12 @@ use uuid::Uuid;
 
 use super::account::{Account, AccountKind};
 use super::entry::{Delta, Entry, Transfer, deltas};
+use super::period;
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::ids::{LedgerAccountId, LedgerEntryId, SubscriberId};
 
-/// Books one entry. Its subscriber should be locked already (`subscribers::lock`): subscribers' accounts are updated here.
+/// Books one entry. On a day that is closed it is refused, by the database as well. Its subscriber should be locked already (`subscribers::lock`): subscribers' accounts are updated here.
 pub async fn post(tx: &TenantTx, entry: Entry) -> Result<LedgerEntryId> {
     let ids = post_all(tx, std::slice::from_ref(&entry)).await?;
     ids.first().copied().ok_or_else(|| Error::internal("nothing was posted"))
@@ -18,6 +19,7 @@ pub async fn post(tx: &TenantTx, entry: Entry) -> Result<LedgerEntryId> {
 
 /// Books many entries with as few statements as one; the ids come back in their order.
 pub async fn post_all(tx: &TenantTx, entries: &[Entry]) -> Result<Vec<LedgerEntryId>> {
+    period::hold(tx, entries.iter().map(|e| e.booked_on).min()).await?;
     let moved = || entries.iter().flat_map(|e| &e.transfers).filter(|t| !t.amount().is_zero());
     let sums = deltas(moved(), tx.tenant().currency())?;
     let accounts = resolve(tx, sums.keys().copied()).await?;
@@ -129,7 +131,8 @@ async fn insert_entries(tx: &TenantTx, entries: &[Entry]) -> Result<Vec<LedgerEn
     .bind(entries.iter().map(|e| e.description.clone()).collect::<Vec<_>>())
     .bind(tx.now())
     .run()
-    .await?;
+    .await
+    .map_err(period::refusal)?;
     Ok(ids)
 }
 

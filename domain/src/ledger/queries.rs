@@ -102,9 +102,10 @@ macro_rules! account_totals {
     };
 }
 
-/// Every account with what was debited and credited, summed from the transfers themselves. Debits equal credits.
-pub async fn trial_balance(tx: &TenantTx) -> Result<Vec<AccountTotals>> {
-    tx.require(Permission::InvoiceRead)?;
+/// Every account, each subscriber's too, with what was debited and credited, summed from the transfers themselves. Debits
+/// equal credits.
+pub async fn totals(tx: &TenantTx) -> Result<Vec<AccountTotals>> {
+    tx.require(Permission::LedgerRead)?;
     tx.sql(account_totals!(
         "SELECT id, kind, subscriber_id, detail, currency, debit, credit",
         "ORDER BY kind, detail, id"
@@ -126,7 +127,7 @@ pub struct Discrepancy {
 
 /// Compares the running totals with the transfers; nothing is the right answer.
 pub async fn discrepancies(tx: &TenantTx) -> Result<Vec<Discrepancy>> {
-    tx.require(Permission::InvoiceRead)?;
+    tx.require(Permission::LedgerRead)?;
     tx.sql(account_totals!(
         "SELECT id, kind, debit_total, credit_total, debit, credit",
         "WHERE subscriber_id IS NOT NULL AND (debit_total <> debit OR credit_total <> credit) ORDER BY id"

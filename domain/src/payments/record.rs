@@ -1,4 +1,4 @@
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use serde::Serialize;
 use uuid::Uuid;
@@ -40,6 +40,7 @@ pub async fn record(tx: &TenantTx, mut cmd: RecordPayment) -> Result<Payment> {
     if let Some(known) = tx.claim_key("paymentRecord", cmd.key, &cmd, id.0).await? {
         return queries::get(tx, PaymentId(known)).await;
     }
+    ledger::require_open(tx, booked_on(tx, &cmd), "receivedAt").await?;
     let subscriber = subscribers::lock(tx, cmd.subscriber_id)
         .await?
         .ok_or_else(|| Error::not_found("subscriberId"))?;
@@ -149,14 +150,19 @@ async fn insert(tx: &TenantTx, id: PaymentId, cmd: &RecordPayment, parts: &Alloc
 
 async fn book(tx: &TenantTx, id: PaymentId, cmd: &RecordPayment, amount: Money, parts: &Allocated<InvoiceId>) -> Result<()> {
     let allocated = amount.checked_sub(parts.unallocated).map_err(Error::internal)?;
-    let received_at = cmd.received_at.unwrap_or_else(|| tx.now());
     let entry = Entry {
         kind: "payment",
         source: id.0,
-        booked_on: received_at.with_timezone(&tx.tenant().timezone()).date_naive(),
+        booked_on: booked_on(tx, cmd),
         description: format!("Payment, {}", cmd.method),
         transfers: rules::booking(cmd.subscriber_id, cmd.method, allocated, parts.unallocated),
     };
     ledger::post(tx, entry).await?;
     Ok(())
+}
+
+/// The day on which the money came, on the ISP's calendar.
+fn booked_on(tx: &TenantTx, cmd: &RecordPayment) -> NaiveDate {
+    let received_at = cmd.received_at.unwrap_or_else(|| tx.now());
+    received_at.with_timezone(&tx.tenant().timezone()).date_naive()
 }

@@ -12,6 +12,7 @@ use crate::kernel::check::Checks;
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::ids::{AddonId, ServiceId};
+use crate::ledger;
 use crate::plans::{self, BillIn};
 use crate::services::{self, CreateService, Service, ServiceState};
 
@@ -51,6 +52,7 @@ pub async fn service_create(tx: &TenantTx, cmd: &ServiceOrder) -> Result<(Servic
     if let Some(known) = tx.claim_key("serviceCreate", Some(cmd.idempotency_key), cmd, id.0).await? {
         return as_it_is(tx, ServiceId(known)).await;
     }
+    check_open(tx, cmd.service.starts_on).await?;
     let (service, plan) = services::create(tx, id, &cmd.service).await?;
     let mut held = Held::of(tx, service, plan).await?;
     held.order_addons(tx, &cmd.addons).await?;
@@ -86,11 +88,20 @@ pub async fn service_activate(tx: &TenantTx, cmd: &ActivateService) -> Result<(S
     let mut checks = Checks::new();
     services::check_start(cmd.starts_on, tx.today(), "startsOn", &mut checks);
     checks.done()?;
+    check_open(tx, cmd.starts_on).await?;
     let agreed = held.service.started_on.filter(|day| *day > tx.today());
     let invoice = held.begin(tx, cmd.starts_on.or(agreed).unwrap_or(tx.today())).await?;
     let service = held.keep(tx, None).await?;
     tx.audit("serviceActivate", cmd.id.0, cmd).await?;
     Ok((service, invoice))
+}
+
+/// What begins in a closed period would have been charged there.
+async fn check_open(tx: &TenantTx, starts_on: Option<NaiveDate>) -> Result<()> {
+    match starts_on {
+        Some(day) => ledger::require_open(tx, day, "startsOn").await,
+        None => Ok(()),
+    }
 }
 
 /// The present state of what an earlier call made, with the invoice that it issued.

@@ -12,6 +12,7 @@ use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::ids::{InvoiceId, PlanId, ServiceId};
 use crate::kernel::money::Money;
+use crate::ledger;
 use crate::plans::{self, BillIn, IntervalUnit, Plan};
 use crate::services::{self, PendingChange, Service, ServiceState};
 
@@ -51,6 +52,9 @@ pub async fn service_change_plan(tx: &TenantTx, cmd: &ChangePlan) -> Result<Chan
     let plan = plans::on(tx, cmd.plan_id, cmd.effective_on.unwrap_or(tx.today())).await?;
     held.check_change(tx, cmd, &plan)?;
     held.check_addons_go_with(tx, &plan).await?;
+    if let Some(day) = cmd.effective_on {
+        ledger::require_open(tx, day, "effectiveOn").await?;
+    }
     let (invoice, credit_note) = match (cmd.timing, held.service.anchor_at) {
         (_, None) => {
             held.set_plan(plan);

@@ -10,6 +10,7 @@ use crate::kernel::check::Checks;
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::ids::ServiceId;
+use crate::ledger;
 use crate::plans::BillIn;
 use crate::services::{self, Service, ServiceState, SuspensionCause};
 
@@ -42,6 +43,7 @@ pub async fn service_terminate(tx: &TenantTx, cmd: &TerminateService) -> Result<
     let mut held = Held::lock(tx, cmd.id).await?.ok_or_else(|| Error::not_found("id"))?;
     held.service.state.check_becomes(&ServiceState::Terminated)?;
     let day = held.check_end(tx, cmd.effective_on)?;
+    ledger::require_open(tx, day, "effectiveOn").await?;
     let notes = if day > tx.today() {
         held.end_later(tx, day, reason).await?;
         Vec::new()

@@ -129,6 +129,7 @@ pub fn kind_at(root: &RootField, position: &str) -> &'static str {
         ("planVersion", "planversion"),
         ("plan", "plan"),
         ("invoiceLine", "line"),
+        ("ledgerAccount", "ledgeraccount"),
         ("creditNote", "creditnote"),
         ("invoice", "invoice"),
         ("payment", "payment"),

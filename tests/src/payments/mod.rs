@@ -3,7 +3,7 @@
 
 mod api;
 pub(crate) mod books;
-mod isp;
+pub(crate) mod isp;
 mod kill;
 mod record;
 mod reverse;

@@ -121,7 +121,7 @@ async fn the_ledger_adds_up_under_contention() {
     isp.db
         .read(async |tx| {
             assert!(ledger::discrepancies(tx).await?.is_empty());
-            let accounts = ledger::trial_balance(tx).await?;
+            let accounts = ledger::totals(tx).await?;
             let moved: Decimal = accounts.iter().map(|a| a.debit).sum();
             assert_eq!(moved, Decimal::from(80));
             assert_eq!(accounts.len(), 6, "two receivables, three taxes, revenue: {accounts:#?}");

@@ -48,8 +48,10 @@ async fn what_was_written_down_stays() {
         "handled_event",
         "invoice_line",
         "invoice_tax",
+        "ledger_close",
         "ledger_entry",
         "ledger_transfer",
+        "opening_balance",
         "plan_version",
         "tax_rule_set",
     ];

@@ -35,6 +35,18 @@ pub enum InvoiceStatus {
     Void,
 }
 
+/// What sort of document it is.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "billing::InvoiceKind")]
+pub enum InvoiceKind {
+    /// An invoice.
+    Invoice,
+    /// Adds to an invoice that was issued before.
+    DebitNote,
+    /// What a subscriber owed in the system before.
+    OpeningBalance,
+}
+
 /// What sort of charge a line is.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "billing::InvoiceLineKind")]
@@ -78,6 +90,17 @@ impl Invoice {
     /// Gapless within its series; null while DRAFT.
     async fn number(&self) -> Option<&str> {
         self.0.number.as_deref()
+    }
+
+    /// What sort of document it is.
+    async fn kind(&self) -> InvoiceKind {
+        self.0.kind.into()
+    }
+
+    /// Of a debit note, the invoice that it adds to.
+    async fn refers_to(&self, ctx: &Context<'_>) -> ApiResult<Option<Self>> {
+        let Some(id) = self.0.refers_to_id else { return Ok(None) };
+        Ok(ctx.rq().loader().load_one(id).await?.map(Self))
     }
 
     /// Where it stands between issue and settlement.

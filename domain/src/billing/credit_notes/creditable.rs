@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use rust_decimal::Decimal;
 use sea_orm::FromQueryResult;
 
-use crate::billing::entity::{Invoice, InvoiceLine, InvoiceStatus};
+use crate::billing::entity::{Invoice, InvoiceKind, InvoiceLine, InvoiceStatus};
 use crate::billing::queries;
 use crate::billing::rules::{Explanation, LineAmounts, TaxAmount, replay};
 use crate::kernel::db::TenantTx;
@@ -47,6 +47,12 @@ impl Creditable {
             return Err(Error::state(
                 field,
                 format!("An invoice that is {} cannot be credited.", invoice.status),
+            ));
+        }
+        if invoice.kind == InvoiceKind::OpeningBalance {
+            return Err(Error::state(
+                field,
+                "An opening balance is no invoice of this system: what was charged there is credited there, or written off here.",
             ));
         }
         let noted = invoice.money(noted.unwrap_or_default())?;

@@ -1,0 +1,124 @@
+use rust_decimal::Decimal;
+use serde_json::json;
+
+use super::shop::{decimal, trade};
+use crate::harness::{TestApp, execute};
+
+const STATEMENT: &str = "query($id: ID!, $from: Date, $to: Date) { accountStatement(subscriberId: $id, from: $from, to: $to) {
+    subscriber { id } from to openingBalance { amount } closingBalance { amount }
+    entries { entryId kind bookedOn description amount { amount } balance { amount } document { kind id number } } } }";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_statement_adds_up_and_names_its_documents() {
+    let app = TestApp::new().await;
+    trade(&app, "asha").await;
+    let owner = app.on("asha").as_owner();
+    let query = "{ subscribers(first: 100) { nodes { id name accountNumber balance { amount } } } }";
+    let all = owner.gql(query, json!({})).await.at("subscribers.nodes");
+    let mut kinds = std::collections::BTreeSet::new();
+    for subscriber in all.as_array().unwrap() {
+        let whole = owner
+            .gql(STATEMENT, json!({ "id": subscriber["id"] }))
+            .await
+            .at("accountStatement");
+        assert_eq!(whole["closingBalance"]["amount"], subscriber["balance"]["amount"], "{whole}");
+        assert_eq!(decimal(&whole["openingBalance"]["amount"]), Decimal::ZERO);
+        let mut balance = Decimal::ZERO;
+        for entry in whole["entries"].as_array().unwrap() {
+            balance += decimal(&entry["amount"]["amount"]);
+            assert_eq!(decimal(&entry["balance"]["amount"]), balance, "{entry}");
+            let kind = entry["kind"].as_str().unwrap();
+            assert!(
+                kind == "withholding" || !entry["document"]["id"].is_null() || kind == "opening",
+                "{entry}"
+            );
+            kinds.insert(kind.to_owned());
+        }
+        let later = json!({ "id": subscriber["id"], "from": "2026-04-02" });
+        let later = owner.gql(STATEMENT, later).await.at("accountStatement");
+        let until = json!({ "id": subscriber["id"], "to": "2026-04-01" });
+        let until = owner.gql(STATEMENT, until).await.at("accountStatement");
+        assert_eq!(later["openingBalance"], until["closingBalance"]);
+        assert_eq!(later["closingBalance"], whole["closingBalance"]);
+        let count = |s: &serde_json::Value| s["entries"].as_array().unwrap().len();
+        assert_eq!(count(&later) + count(&until), count(&whole));
+    }
+    let expected = [
+        "credit",
+        "credit-note",
+        "invoice",
+        "opening",
+        "payment",
+        "payment-reversal",
+        "withholding",
+    ];
+    for kind in expected {
+        assert!(kinds.contains(kind), "{kind} is in nobody's statement: {kinds:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_subscriber_sees_its_own_statement_only() {
+    let app = TestApp::new().await;
+    let owner = app.on("asha").as_owner();
+    let first = owner.first_subscriber("meera").await;
+    let other = owner.first_subscriber("tara").await;
+    owner.portal_password(&first.subscriber).await;
+    let me = app.on("asha").as_subscriber(&first.account_number);
+    let own = me
+        .gql(STATEMENT, json!({ "id": first.subscriber }))
+        .await
+        .at("accountStatement");
+    assert_eq!(own["closingBalance"]["amount"], json!(first.total));
+    let asked = me.gql(STATEMENT, json!({ "id": other.subscriber })).await;
+    assert_eq!(asked.code().as_deref(), Some("FORBIDDEN"), "{}", asked.text);
+    let backwards = json!({ "id": first.subscriber, "from": "2026-04-02", "to": "2026-04-01" });
+    assert_eq!(me.gql(STATEMENT, backwards).await.code().as_deref(), Some("BAD_ARGUMENT"));
+    app.jobs_may_remain();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_entries_are_one_quick_answer() {
+    let app = TestApp::new().await;
+    let owner = app.on("asha").as_owner();
+    let first = owner.first_subscriber("meera").await;
+    let other = owner.first_subscriber("tara").await;
+    let tenant = app.db.tenants.iter().find(|t| t.slug == "asha").unwrap();
+    for (subscriber, many) in [(&first.subscriber, 999), (&other.subscriber, 30_000)] {
+        let subscriber = subscriber.strip_prefix("subscriber_").unwrap();
+        let sql = format!(
+            "SET search_path = {role};
+             WITH e AS (
+                 INSERT INTO ledger_entry (id, kind, source_id, booked_on, description, created_at)
+                 SELECT gen_random_uuid(), 'test', gen_random_uuid(), date '2024-01-01' + (n % 700), 'Entry ' || n, now()
+                 FROM generate_series(1, {many}) n RETURNING id
+             )
+             INSERT INTO ledger_transfer (id, entry_id, debit_account_id, credit_account_id, amount)
+             SELECT gen_random_uuid(), e.id,
+                 (SELECT id FROM ledger_account WHERE kind = 'RECEIVABLE' AND subscriber_id = '{subscriber}'),
+                 (SELECT id FROM ledger_account WHERE kind = 'REVENUE'), 1 FROM e;
+             RESET search_path; ANALYZE {role}.ledger_entry; ANALYZE {role}.ledger_transfer",
+            role = tenant.role,
+        );
+        execute(&mut app.db.admin().await, sql).await;
+    }
+    let mut quickest = std::time::Duration::MAX;
+    for _ in 0..5 {
+        let begun = std::time::Instant::now();
+        let whole = owner
+            .gql(STATEMENT, json!({ "id": first.subscriber }))
+            .await
+            .at("accountStatement");
+        quickest = quickest.min(begun.elapsed());
+        assert_eq!(whole["entries"].as_array().unwrap().len(), 1_000);
+        assert_eq!(
+            decimal(&whole["closingBalance"]["amount"]),
+            Decimal::from(999) + decimal(&json!(first.total))
+        );
+    }
+    println!("a statement of 1,000 entries: {quickest:?}");
+    assert!(quickest < std::time::Duration::from_secs(2), "{quickest:?}");
+    let all = owner.gql(STATEMENT, json!({ "id": other.subscriber })).await;
+    assert_eq!(all.code().as_deref(), Some("BAD_ARGUMENT"), "ask for a shorter time");
+    app.jobs_may_remain();
+}
