@@ -19,7 +19,7 @@ use trunkline_migration::{Installation, SecretKey, role_password};
 use crate::http::{Http, To};
 use crate::pgbench::Account;
 
-const SECRET: &str = "the bench's secret key, which guards nothing at all";
+pub const SECRET: &str = "the bench's secret key, which guards nothing at all";
 
 pub fn secret_key() -> Result<SecretKey> {
     SecretKey::new(SECRET.as_bytes()).context("the key is long enough")

@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "what this program is for")]
 #![allow(clippy::float_arithmetic, reason = "figures for people; no money here")]
 
+mod billing;
 mod ground;
 mod http;
 mod load;
@@ -54,7 +55,10 @@ struct Options {
     /// Connections on either side.
     #[arg(long, default_value_t = 8)]
     clients: u32,
-    /// Only these: point, page, payment, operations.
+    /// Services of the billing run: 100,000, or 10,000 in the quick version.
+    #[arg(long)]
+    services: Option<u32>,
+    /// Only these: point, page, payment, operations, billing.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Writes the tables into this file, between its marks.
@@ -137,6 +141,13 @@ async fn run(options: &Options) -> Result<()> {
         }
     }
     ground.stop().await?;
+    if options.wants("billing") {
+        let services = options.services.unwrap_or(if options.quick { 10_000 } else { 100_000 });
+        say(begun, &format!("billing runs over {services} services"));
+        let mut ground = Ground::new(&options.dir).await?;
+        found.billing = Some(billing::measure(&mut ground, services, if options.quick { 20 } else { 200 }).await?);
+        ground.stop().await?;
+    }
     found.took = begun.elapsed().as_secs_f64();
     let figures = found.markdown(&effort);
     println!("{figures}");

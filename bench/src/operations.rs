@@ -62,7 +62,7 @@ pub async fn provisioning(ground: &mut Ground, rounds: usize) -> Result<Provisio
     })
 }
 
-async fn run_psql(url: &str, script: &str) -> Result<()> {
+pub async fn run_psql(url: &str, script: &str) -> Result<()> {
     let mut psql = Command::new("psql")
         .args(["-q", "-X", "-v", "ON_ERROR_STOP=1", "-d", url])
         .stdin(Stdio::piped())

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
+use crate::billing::Billing;
 use crate::matrix::{Cell, Contender, Effort, Row};
 use crate::operations::{AddColumn, FirstTouch, Memory, Provisioning};
 use crate::workload::{Spectrum, Workload};
@@ -25,6 +26,7 @@ pub struct Findings {
     pub provisioning: Option<Provisioning>,
     pub add_column: Option<AddColumn>,
     pub first_touch: Option<FirstTouch>,
+    pub billing: Option<Billing>,
     pub took: f64,
 }
 
@@ -49,7 +51,36 @@ impl Findings {
             self.workload(&mut out, workload);
         }
         self.operations(&mut out);
+        self.billing(&mut out);
         out
+    }
+
+    fn billing(&self, out: &mut String) {
+        let Some(b) = &self.billing else { return };
+        let [read, decide, write] = b.phases;
+        let (services, whole) = (b.services, f64::from(b.services));
+        let _ = writeln!(
+            out,
+            "### Billing runs\n\n\
+             One plan line, two taxes, a ledger entry with its transfers, coverage, audit and event for each invoice.\n\n\
+             | what | seconds | invoices/s | |\n|---|--:|--:|---|\n\
+             | a run of {services} services in one ISP | {:.2} | {:.0} | reading {read:.2} s, deciding {decide:.2} s, writing {write:.2} s |\n\
+             | psql writing the same rows, keys and indexes | {:.2} | {:.0} | one INSERT … SELECT for each table, in one transaction |\n\
+             | the same run again, with nothing to do | {:.2} | | |\n\
+             | a dry run | {:.2} | {:.0} | |\n\
+             | {} services in each of {} ISPs, at once | {:.2} | {:.0} | |\n",
+            b.run,
+            b.per_second(),
+            b.psql,
+            whole / b.psql,
+            b.again,
+            b.dry,
+            whole / b.dry,
+            services / b.tenants,
+            b.tenants,
+            b.spread,
+            f64::from(services / b.tenants * b.tenants) / b.spread,
+        );
     }
 
     fn workload(&self, out: &mut String, workload: Workload) {
@@ -153,6 +184,26 @@ impl Findings {
                 .map(|(_, m)| m.server_highest)
                 .max_by(f64::total_cmp)
                 .map(|m| (format!("{m:.0} MiB at its highest"), m < 150.0)),
+        );
+        let billing = self.billing.as_ref();
+        line(
+            "billing run ≥ 4,000 invoices/s",
+            billing.map(|b| (format!("{:.0}", b.per_second()), b.per_second() >= 4_000.0)),
+        );
+        line(
+            "billing run ≥ 0.5 of psql writing the same rows",
+            billing.map(|b| (format!("{:.2}", b.whole()), b.whole() >= 0.5)),
+        );
+        line(
+            "… its writing ≥ 0.8",
+            billing.map(|b| (format!("{:.2}", b.writing()), b.writing() >= 0.8)),
+        );
+        line(
+            "billing run's worker < 200 MiB above idle",
+            billing.map(|b| {
+                let above = b.memory.1 - b.memory.0;
+                (format!("{above:.0} MiB above {:.0}", b.memory.0), above < 200.0)
+            }),
         );
         out.push('\n');
     }

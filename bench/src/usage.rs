@@ -55,6 +55,11 @@ pub fn resident(pid: u32) -> (f64, f64) {
     (field(&text, "VmRSS:"), field(&text, "VmHWM:"))
 }
 
+/// From now on the highest is counted anew.
+pub fn forget_highest(pid: u32) -> std::io::Result<()> {
+    fs::write(format!("/proc/{pid}/clear_refs"), "5")
+}
+
 /// Memory of a process with its share of what it has in common with others, MiB.
 pub fn proportional(pid: u32) -> f64 {
     field(

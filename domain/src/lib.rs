@@ -51,8 +51,11 @@ pub fn registry() -> jobs::Registry {
             Box::pin(runs::settlement::settings_updated(tx, event))
         })
         .job(|db, _: identity::PurgeSessions| Box::pin(async move { identity::purge_sessions(&db).await }))
-        .job(|db, job: runs::RefreshServices| Box::pin(async move { runs::renewal::refresh_services(&db, job).await }))
-        .job(|db, job: runs::renewal::RenewDue| Box::pin(async move { runs::renewal::run(&db, job).await.map(|_| ()) }))
+        .job(|db, job: runs::RefreshServices| Box::pin(async move { runs::refresh_services(&db, job).await }))
+        .job(|db, job: runs::billing_run::RenewDue| Box::pin(async move { runs::billing_run::renew_due(&db, job).await }))
+        .job(|db, job: runs::billing_run::RunPart| Box::pin(async move { runs::billing_run::run_part(&db, job).await }))
+        .unheard::<runs::billing_run::BillingRunStarted>()
+        .unheard::<runs::billing_run::BillingRunFinished>()
         .unheard::<identity::PasswordResetRequested>()
         .unheard::<identity::events::RoleCreated>()
         .unheard::<identity::events::RoleUpdated>()
@@ -80,12 +83,12 @@ pub fn registry() -> jobs::Registry {
         .unheard::<services::ServicePlanChanged>()
         .unheard::<services::ServiceTerminated>()
         .job(|db, _: jobs::ForgetKeys| Box::pin(async move { jobs::forget_keys(&db).await }))
-        .job(|db, job: runs::RefreshService| Box::pin(async move { runs::renewal::refresh_service(&db, job).await }))
+        .job(|db, job: runs::RefreshService| Box::pin(async move { runs::refresh_service(&db, job).await }))
 }
 
 /// Jobs that every open ISP has once a day, on its own calendar.
 pub const DAILY_JOBS: &[&str] = &[
-    <runs::renewal::RenewDue as kernel::event::Job>::KIND,
+    <runs::billing_run::RenewDue as kernel::event::Job>::KIND,
     <identity::PurgeSessions as kernel::event::Job>::KIND,
     <jobs::ForgetKeys as kernel::event::Job>::KIND,
 ];

@@ -37,6 +37,7 @@ pub(crate) const TENANT: &[Script] = scripts![
     3 "tenant/0003_roles_and_invitations.sql",
     13 "tenant/0013_membership.sql",
     20 "tenant/0020_credit_notes.sql",
+    21 "tenant/0021_billing_runs.sql",
     23 "tenant/0023_books.sql",
     26 "tenant/0026_plan_versions.sql",
     27 "tenant/0027_addons.sql",

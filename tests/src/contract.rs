@@ -9,11 +9,14 @@ use crate::harness::{env, root};
 #[test]
 fn schema_graphql_is_what_is_served() {
     let file = root().join("schema.graphql");
-    let committed = fs::read_to_string(&file).unwrap_or_default();
     let served = trunkline_api::graphql::sdl();
+    if env("INSTA_UPDATE").is_some_and(|update| update == "always") {
+        fs::write(&file, &served).unwrap();
+    }
+    let committed = fs::read_to_string(&file).unwrap_or_default();
     assert!(
         committed == served,
-        "schema.graphql is stale: cargo run -p trunkline-api -- schema > schema.graphql"
+        "schema.graphql is stale: cargo run -p trunkline-api -- schema > schema.graphql, or this test with INSTA_UPDATE=always"
     );
 }
 

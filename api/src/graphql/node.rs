@@ -1,11 +1,11 @@
 use async_graphql::{Context, ID, Interface, Object};
 use trunkline_domain::kernel::ids::{
-    AddonId, CreditNoteId, DirectorId, DomainId, GlobalId, InvoiceId, JobId, NasId, PaymentId, PlanId, RadiusSessionId,
-    ServiceId, StaffId, SubscriberId, TenantId, kind_of,
+    AddonId, BillingRunId, CreditNoteId, DirectorId, DomainId, GlobalId, InvoiceId, JobId, NasId, PaymentId, PlanId,
+    RadiusSessionId, ServiceId, StaffId, SubscriberId, TenantId, kind_of,
 };
 
 use super::addons::{self, Addon};
-use super::billing::{self, CreditNote, Invoice};
+use super::billing::{self, BillingRun, CreditNote, Invoice};
 use super::ctx::{CtxExt, RequestCtx};
 use super::error::ApiResult;
 use super::identity::{self, Staff};
@@ -33,6 +33,7 @@ pub enum Node {
     Nas(Nas),
     Invoice(Invoice),
     CreditNote(CreditNote),
+    BillingRun(BillingRun),
     Service(Service),
     RadiusSession(RadiusSession),
     Payment(Payment),
@@ -66,6 +67,7 @@ async fn find(rq: &RequestCtx, id: &ID) -> ApiResult<Option<Node>> {
         Some(NasId::KIND) => Ok(network::find(rq, id).await?.map(Node::Nas)),
         Some(InvoiceId::KIND) => Ok(billing::find(rq, id).await?.map(Node::Invoice)),
         Some(CreditNoteId::KIND) => Ok(billing::find_credit_note(rq, id).await?.map(Node::CreditNote)),
+        Some(BillingRunId::KIND) => Ok(billing::find_run(rq, id).await?.map(Node::BillingRun)),
         Some(ServiceId::KIND) => Ok(services::find(rq, id).await?.map(Node::Service)),
         Some(RadiusSessionId::KIND) => Ok(radius::find_session(rq, id).await?.map(Node::RadiusSession)),
         Some(JobId::KIND) => Ok(jobs::find(rq, id).await?.map(Node::Job)),

@@ -78,6 +78,14 @@ fn describe() {
         "trunkline_job_wait_seconds",
         "From when a job was due to the beginning of its first attempt.",
     );
+    seconds(
+        "trunkline_billing_batch_seconds",
+        "Services that a billing run brings up to date in one transaction, by phase.",
+    );
+    describe_counter!(
+        "trunkline_billing_invoices_total",
+        "Invoices that billing runs wrote together."
+    );
     describe_counter!("trunkline_graphql_fields_total", "Root fields that were executed, by name.");
     describe_counter!("trunkline_graphql_errors_total", "Top-level errors by code.");
     describe_counter!("trunkline_graphql_refusals_total", "userErrors of mutations by code.");

@@ -114,6 +114,17 @@ pub async fn open_charges(tx: &TenantTx, service: ServiceId) -> Result<Vec<OneTi
     .await
 }
 
+/// Those of the services for which something waits for their next invoice.
+pub async fn with_open_charges(tx: &TenantTx, services: &[ServiceId]) -> Result<Vec<ServiceId>> {
+    tx.sql(
+        "SELECT DISTINCT service_id FROM one_time_charge
+         WHERE service_id = ANY($1) AND invoice_id IS NULL AND cancelled_at IS NULL",
+    )
+    .bind(ServiceId::array(services))
+    .scalars()
+    .await
+}
+
 /// All one-time charges of a service, the newest first, at most 200. Whoever sees the service sees them.
 pub async fn charges_of(tx: &TenantTx, service: ServiceId) -> Result<Vec<OneTimeCharge>> {
     tx.sql(select!("WHERE c.service_id = $1 ORDER BY c.id DESC LIMIT 200"))

@@ -12,11 +12,11 @@ mod of_service;
 mod queries;
 
 pub use catalogue::{CreateAddon, UpdateAddon, create, retire, update};
-pub use charges::{NewCharge, cancel, charges_of, find_charge, insert_charge, mark_charged, open_charges};
+pub use charges::{NewCharge, cancel, charges_of, find_charge, insert_charge, mark_charged, open_charges, with_open_charges};
 pub use entity::{Addon, AddonCharging, ChargeStatus, OneTimeCharge, ServiceAddon};
 pub use events::{OneTimeChargeAdded, OneTimeChargeCancelled, ServiceAddonAdded, ServiceAddonEnded};
 pub use of_service::{
     MAX_QUANTITY, NewServiceAddon, check_price, check_quantity, end_on, find_of_service, insert_of_service, of_service,
-    service_of,
+    of_services, service_of,
 };
 pub use queries::{AddonKey, by_ids, count, find, get, list};

@@ -115,6 +115,14 @@ pub async fn of_service(tx: &TenantTx, service: ServiceId) -> Result<Vec<Service
         .await
 }
 
+/// As [`of_service`], of many.
+pub async fn of_services(tx: &TenantTx, services: &[ServiceId]) -> Result<Vec<ServiceAddon>> {
+    tx.sql(select!("WHERE s.service_id = ANY($1) ORDER BY s.id"))
+        .bind(ServiceId::array(services))
+        .all()
+        .await
+}
+
 /// Whose it is; None when there is no such add-on.
 pub async fn service_of(tx: &TenantTx, id: ServiceAddonId) -> Result<Option<ServiceId>> {
     tx.sql("SELECT service_id FROM service_addon WHERE id = $1")

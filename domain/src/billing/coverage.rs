@@ -1,5 +1,7 @@
 //! What invoices charge of a service's time.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use rust_decimal::Decimal;
 use sea_orm::FromQueryResult;
@@ -13,7 +15,7 @@ use crate::kernel::ids::{InvoiceId, InvoiceLineId, ServiceId};
 use crate::kernel::money::Money;
 
 /// Time of a service that an invoice charges, half-open.
-#[derive(Clone, Debug, PartialEq, FromQueryResult)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Covered {
     pub starts_at: DateTime<Utc>,
     pub ends_at: DateTime<Utc>,
@@ -27,24 +29,56 @@ pub struct Covered {
 
 /// All that is charged of the service's time, in its order.
 pub async fn covered(tx: &TenantTx, service: ServiceId) -> Result<Vec<Covered>> {
-    tx.sql(
-        "SELECT lower(c.period) AS starts_at, upper(c.period) AS ends_at, i.amount_due = 0 AND other.due_on IS NULL AS paid,
-             i.status = 'CREDITED' AS credited,
-             CASE WHEN i.amount_due = 0 THEN COALESCE(other.due_on, i.due_on) ELSE LEAST(i.due_on, other.due_on) END AS due_on
-         FROM coverage c JOIN invoice_line l ON l.id = c.invoice_line_id JOIN invoice i ON i.id = l.invoice_id
-         JOIN service s ON s.id = c.service_id JOIN plan p ON p.id = s.plan_id
-         LEFT JOIN LATERAL (
-             SELECT min(x.due_on) AS due_on FROM coverage o JOIN invoice_line m ON m.id = o.invoice_line_id
-             JOIN invoice x ON x.id = m.invoice_id
-             WHERE o.service_id = c.service_id AND o.charge <> c.charge AND o.period && c.period AND x.amount_due > 0
-                 AND (p.payment_mode = 'POSTPAID' OR o.charge LIKE 'difference %')
-         ) other ON true
-         WHERE c.service_id = $1 AND c.charge = $2 ORDER BY lower(c.period)",
-    )
-    .bind(service)
-    .bind(PLAN_CHARGE)
-    .all()
-    .await
+    Ok(covered_of(tx, &[service]).await?.remove(&service).unwrap_or_default())
+}
+
+/// As [`covered`], of many services; those that have been charged at all.
+pub async fn covered_of(tx: &TenantTx, services: &[ServiceId]) -> Result<HashMap<ServiceId, Vec<Covered>>> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        service_id: ServiceId,
+        starts_at: DateTime<Utc>,
+        ends_at: DateTime<Utc>,
+        paid: bool,
+        credited: bool,
+        due_on: NaiveDate,
+    }
+    // OFFSET 0 keeps each service's lookup one in the index of the constraint.
+    let rows: Vec<Row> = tx
+        .sql(
+            "WITH piece AS MATERIALIZED (
+                 SELECT c.service_id, c.charge, c.period, i.amount_due, i.due_on, i.status
+                 FROM unnest($1::uuid[]) AS w(id)
+                 CROSS JOIN LATERAL (SELECT v.* FROM coverage v WHERE v.service_id = w.id OFFSET 0) AS c
+                 JOIN invoice_line l ON l.id = c.invoice_line_id JOIN invoice i ON i.id = l.invoice_id
+             ), difference AS MATERIALIZED (
+                 SELECT p.service_id, p.period, p.due_on FROM piece p JOIN service s ON s.id = p.service_id
+                 JOIN plan q ON q.id = s.plan_id
+                 WHERE p.charge <> $2 AND p.amount_due > 0 AND (q.payment_mode = 'POSTPAID' OR p.charge LIKE 'difference %')
+             )
+             SELECT c.service_id, lower(c.period) AS starts_at, upper(c.period) AS ends_at,
+                 c.amount_due = 0 AND other.due_on IS NULL AS paid, c.status = 'CREDITED' AS credited,
+                 CASE WHEN c.amount_due = 0 THEN COALESCE(other.due_on, c.due_on) ELSE LEAST(c.due_on, other.due_on) END AS due_on
+             FROM piece c LEFT JOIN LATERAL (
+                 SELECT min(d.due_on) AS due_on FROM difference d WHERE d.service_id = c.service_id AND d.period && c.period
+             ) other ON true
+             WHERE c.charge = $2 ORDER BY c.service_id, lower(c.period)",
+        )
+        .bind(ServiceId::array(services))
+        .bind(PLAN_CHARGE)
+        .all()
+        .await?;
+    let mut all: HashMap<ServiceId, Vec<Covered>> = HashMap::new();
+    for row in rows {
+        all.entry(row.service_id).or_default().push(Covered {
+            starts_at: row.starts_at,
+            ends_at: row.ends_at,
+            paid: row.paid,
+            credited: row.credited,
+            due_on: row.due_on,
+        });
+    }
+    Ok(all)
 }
 
 /// Lets what was charged for one period of a service cover another, of so many days: it began when it was paid for. The
@@ -308,22 +342,6 @@ impl Shift {
         let days = self.charged.iter().map(before).sum::<i64>();
         self.to.checked_add_signed(TimeDelta::days(days)).unwrap_or(NaiveDate::MAX)
     }
-}
-
-/// Services that are on although something of theirs was due by that day: at most `limit`, those after `after` in the order
-/// of their ids.
-pub async fn owing_services(tx: &TenantTx, due_by: NaiveDate, after: Option<ServiceId>, limit: i64) -> Result<Vec<ServiceId>> {
-    tx.sql(
-        "SELECT DISTINCT l.service_id FROM invoice i JOIN invoice_line l ON l.invoice_id = i.id JOIN service s ON s.id = l.service_id
-         WHERE i.status IN ('ISSUED', 'PARTIALLY_PAID') AND i.due_on <= $1 AND s.status IN ('ACTIVE', 'GRACE')
-             AND ($2::uuid IS NULL OR l.service_id > $2)
-         ORDER BY l.service_id LIMIT $3",
-    )
-    .bind(due_by)
-    .bind(after)
-    .bind(limit)
-    .scalars()
-    .await
 }
 
 /// The first invoice that charged for the service.

@@ -12,31 +12,67 @@ use crate::kernel::ids::{InvoiceId, SubscriberId};
 use crate::kernel::money::Money;
 use crate::ledger::{self, Account, Entry, Transfer};
 
-/// Lets a new invoice take what it can of the payer's credit in hand; answers how much. The payer is locked.
-pub(super) async fn consume(tx: &TenantTx, payer: SubscriberId, invoice: InvoiceId, total: Money) -> Result<Money> {
-    let in_hand = ledger::credit_in_hand(tx, payer).await?;
-    let taken = in_hand.at_most(total).map_err(Error::internal)?;
-    if !taken.is_positive() {
-        return Ok(Money::zero(total.currency()));
+/// Credit in hand that an invoice is to take.
+pub(super) struct Taken {
+    application: Uuid,
+    pub payer: SubscriberId,
+    pub invoice: InvoiceId,
+    pub amount: Money,
+}
+
+impl Taken {
+    /// What an invoice takes of what its payer has in hand; None when there is nothing.
+    pub fn of(payer: SubscriberId, in_hand: Money, invoice: InvoiceId, total: Money) -> Result<Option<Self>> {
+        let amount = in_hand.at_most(total).map_err(Error::internal)?;
+        Ok(amount.is_positive().then(|| Self {
+            application: Uuid::now_v7(),
+            payer,
+            invoice,
+            amount,
+        }))
     }
-    let application = Uuid::now_v7();
-    insert(tx, application, payer, invoice, taken.amount()).await?;
-    ledger::post(
-        tx,
+
+    pub fn entry(&self, tx: &TenantTx) -> Entry {
+        let (credit, owed) = (Account::SubscriberCredit(self.payer), Account::Receivable(self.payer));
         Entry {
             kind: "credit",
-            source: application,
+            source: self.application,
             booked_on: tx.today(),
             description: "Credit in hand applied to an invoice".to_owned(),
-            transfers: vec![Transfer::new(
-                Account::SubscriberCredit(payer),
-                Account::Receivable(payer),
-                taken,
-            )],
-        },
+            transfers: vec![Transfer::new(credit, owed, self.amount)],
+        }
+    }
+}
+
+/// Writes down which invoice took what. The invoices are there; booking it is the caller's.
+pub(super) async fn insert_all(tx: &TenantTx, taken: &[&Taken]) -> Result<()> {
+    if taken.is_empty() {
+        return Ok(());
+    }
+    tx.sql(
+        "INSERT INTO credit_application (id, subscriber_id, invoice_id, amount, applied_at)
+         SELECT id, subscriber_id, invoice_id, amount, $5
+         FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::numeric[]) AS a(id, subscriber_id, invoice_id, amount)",
     )
+    .bind(taken.iter().map(|t| t.application).collect::<Vec<_>>())
+    .bind(taken.iter().map(|t| t.payer.0).collect::<Vec<_>>())
+    .bind(taken.iter().map(|t| t.invoice.0).collect::<Vec<_>>())
+    .bind(taken.iter().map(|t| t.amount.amount()).collect::<Vec<_>>())
+    .bind(tx.now())
+    .run()
     .await?;
-    Ok(taken)
+    Ok(())
+}
+
+/// Lets an invoice take what it can of the payer's credit in hand; answers how much. The payer is locked.
+async fn consume(tx: &TenantTx, payer: SubscriberId, invoice: InvoiceId, total: Money) -> Result<Money> {
+    let in_hand = ledger::credit_in_hand(tx, payer).await?;
+    let Some(taken) = Taken::of(payer, in_hand, invoice, total)? else {
+        return Ok(Money::zero(total.currency()));
+    };
+    insert_all(tx, &[&taken]).await?;
+    ledger::post(tx, taken.entry(tx)).await?;
+    Ok(taken.amount)
 }
 
 /// Lets invoices that are owed again take what credit the payer has in hand, the oldest due first: none stays open beside it.
@@ -127,7 +163,14 @@ async fn mark_undone(tx: &TenantTx, payer: SubscriberId, undone: &[(&Application
     for (application, part) in undone {
         let rest = application.amount - part;
         if rest > Decimal::ZERO {
-            insert(tx, Uuid::now_v7(), payer, application.invoice_id, rest).await?;
+            let rest = Money::new(rest, tx.tenant().currency()).map_err(Error::internal)?;
+            let again = Taken {
+                application: Uuid::now_v7(),
+                payer,
+                invoice: application.invoice_id,
+                amount: rest,
+            };
+            insert_all(tx, &[&again]).await?;
         }
     }
     Ok(())
@@ -164,18 +207,6 @@ async fn lower_credited(tx: &TenantTx, undone: &[(&Application, Decimal)]) -> Re
     .bind(undone.iter().map(|(_, part)| *part).collect::<Vec<_>>())
     .all()
     .await
-}
-
-async fn insert(tx: &TenantTx, id: Uuid, payer: SubscriberId, invoice: InvoiceId, amount: Decimal) -> Result<()> {
-    tx.sql("INSERT INTO credit_application (id, subscriber_id, invoice_id, amount, applied_at) VALUES ($1, $2, $3, $4, $5)")
-        .bind(id)
-        .bind(payer)
-        .bind(invoice)
-        .bind(amount)
-        .bind(tx.now())
-        .run()
-        .await?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@ use rust_decimal::Decimal;
 use sea_orm::FromQueryResult;
 
 use super::issue::{NewInvoice, issue};
+use super::issuing::Issued;
 use super::lines::{LateFee, NewLine};
 use super::setup;
 use crate::kernel::db::TenantTx;
@@ -17,7 +18,7 @@ pub async fn charge_late_fees(
     service_id: ServiceId,
     subscriber_id: SubscriberId,
     installation: Option<&Address>,
-) -> Result<()> {
+) -> Result<Vec<Issued>> {
     #[derive(FromQueryResult)]
     struct Late {
         id: InvoiceId,
@@ -25,7 +26,7 @@ pub async fn charge_late_fees(
         tax_code: Option<String>,
     }
     let Some(fee) = setup::settings(tx).await?.settings.late_fee else {
-        return Ok(());
+        return Ok(Vec::new());
     };
     let fee: Decimal = Money::new(fee, tx.tenant().currency()).map_err(Error::internal)?.amount();
     let late: Vec<Late> = tx
@@ -39,6 +40,7 @@ pub async fn charge_late_fees(
         .bind(tx.today())
         .all()
         .await?;
+    let mut issued = Vec::with_capacity(late.len());
     for invoice in late {
         let id = InvoiceId::new();
         let line = LateFee {
@@ -55,12 +57,12 @@ pub async fn charge_late_fees(
             due_on: tx.today(),
             lines: vec![NewLine::LateFee(line)],
         };
-        issue(tx, new).await?;
+        issued.push(issue(tx, new).await?);
         tx.sql("UPDATE invoice SET late_fee_invoice_id = $2 WHERE id = $1")
             .bind(invoice.id)
             .bind(id)
             .run()
             .await?;
     }
-    Ok(())
+    Ok(issued)
 }

@@ -113,6 +113,14 @@ impl NewLine {
         }
     }
 
+    /// The time of which service it covers with the plan's own price.
+    pub fn covers(&self) -> Option<(ServiceId, Period)> {
+        match self {
+            Self::Period(charge) if !charge.difference => Some((charge.service_id, charge.period)),
+            Self::Period(_) | Self::Addon(_) | Self::OneTime(_) | Self::LateFee(_) => None,
+        }
+    }
+
     /// Whom it is for, if that is not whom the invoice is for.
     pub(super) fn subscriber(&self) -> Option<SubscriberId> {
         match self {

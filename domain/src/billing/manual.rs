@@ -60,7 +60,8 @@ pub async fn issue_manual(tx: &TenantTx, cmd: IssueInvoice) -> Result<Invoice> {
         due_on,
         lines,
     };
-    issue(tx, new).await
+    issue(tx, new).await?;
+    queries::get(tx, id).await
 }
 
 fn check(tx: &TenantTx, cmd: &IssueInvoice) -> Result<Vec<NewLine>> {

@@ -18,6 +18,7 @@ pub mod entity;
 pub mod events;
 mod extras;
 mod issue;
+mod issuing;
 mod late_fee;
 mod lines;
 mod manual;
@@ -31,20 +32,24 @@ pub mod rules;
 mod setup;
 mod update_settings;
 mod withholding;
+mod write;
 
-pub use coverage::{Covered, charged_through, covered, first_invoice_of, move_coverage, owing_services, shift_coverage};
+pub use coverage::{Covered, charged_through, covered, covered_of, first_invoice_of, move_coverage, shift_coverage};
 pub use credit::{consume_again, undo_credit};
 pub use entity::{
     Invoice, InvoiceKind, InvoiceLine, InvoiceLineKind, InvoiceStatus, InvoiceTax, Settings, TaxRegistration, sum_taxes,
 };
 pub use extras::{AddonCharge, OfService};
 pub use issue::{NewInvoice, covered_by_credit, issue};
+pub use issuing::{Issued, Issuing};
 pub use late_fee::charge_late_fees;
 pub use lines::{LateFee, NewLine, OneTimeCharge, ServiceCharge};
 pub use manual::{IssueInvoice, ManualLine, issue_manual};
 pub use opening::{OpeningBalance, RecordOpeningBalance, opening_balance_record};
 pub use payment::{apply_payment, open_invoices, unapply_payment};
-pub use queries::{InvoiceFilter, InvoiceKey, by_ids, count, find, get, has_arrears, lines_of, list, made_by, taxes_of};
+pub use queries::{
+    InvoiceFilter, InvoiceKey, by_ids, count, find, get, get_if_any, has_arrears, lines_of, list, made_by, taxes_of,
+};
 pub use registrations::{AddTaxRegistration, tax_registration_add, tax_registrations};
 pub use setup::{adopt, settings, settings_view, tax_rules};
 pub use update_settings::{UpdateSettings, settings_update};

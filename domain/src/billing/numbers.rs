@@ -1,6 +1,9 @@
 //! Document numbers without gaps.
 
+use std::collections::{BTreeMap, HashMap};
+
 use chrono::NaiveDate;
+use sea_orm::FromQueryResult;
 
 use super::rules::{BillingSettings, FiscalYear, NumberPattern};
 use crate::kernel::db::TenantTx;
@@ -11,8 +14,7 @@ pub(super) const INVOICES: &str = "INVOICE";
 pub(super) const CREDIT_NOTES: &str = "CREDIT_NOTE";
 const OPENING_BALANCES: &str = "OPENING_BALANCE";
 
-/// The next number of the series. Locks the series until the transaction ends, so take it last: a rollback takes the
-/// number back, and nobody else can have got the next one meanwhile.
+/// The next number of the series; see [`take`].
 pub(super) async fn next(
     tx: &TenantTx,
     series: &'static str,
@@ -21,33 +23,73 @@ pub(super) async fn next(
     date: NaiveDate,
     short_code: Option<&str>,
 ) -> Result<String> {
+    let number = take(tx, series, pattern, settings, date, &[short_code]).await?.pop();
+    number.ok_or_else(no_number)
+}
+
+/// The next numbers of the series, one for each document in their order; a document is named by the short code of its
+/// registration. Locks the series until the transaction ends, so take them last: a rollback takes them back, and nobody else
+/// can have got later ones meanwhile.
+pub(super) async fn take(
+    tx: &TenantTx,
+    series: &'static str,
+    pattern: &NumberPattern,
+    settings: &BillingSettings,
+    date: NaiveDate,
+    documents: &[Option<&str>],
+) -> Result<Vec<String>> {
     let year = FiscalYear::of(date, settings.fiscal_year_start_month);
     // Where numbers do not name the registration there is one series over all: else two of them would be alike.
-    let registration = short_code.filter(|_| pattern.names_registration()).unwrap_or("");
-    let sequence = sequence(tx, series, registration, year.starts_in()).await?;
-    Ok(pattern.render(sequence, year, registration))
+    let registration = |code: &Option<&'_ str>| code.filter(|_| pattern.names_registration()).unwrap_or("").to_owned();
+    let registrations: Vec<String> = documents.iter().map(registration).collect();
+    let mut wanted: BTreeMap<&str, i64> = BTreeMap::new();
+    for registration in &registrations {
+        *wanted.entry(registration).or_default() += 1;
+    }
+    let mut next = sequences(tx, series, year.starts_in(), &wanted).await?;
+    let numbers = registrations.iter().map(|registration| {
+        let next = next.get_mut(registration).ok_or_else(no_number)?;
+        let sequence = u64::try_from(*next).map_err(Error::internal)?;
+        *next += 1;
+        Ok(pattern.render(sequence, year, registration))
+    });
+    numbers.collect()
 }
 
 /// The next number of an opening balance. They are the product's own documents, and their series never begins anew.
 pub(super) async fn next_opening(tx: &TenantTx) -> Result<String> {
-    let sequence = sequence(tx, OPENING_BALANCES, "", 0).await?;
+    let next = sequences(tx, OPENING_BALANCES, 0, &BTreeMap::from([("", 1)])).await?;
+    let sequence = next.get("").ok_or_else(no_number)?;
     Ok(format!("OPENING-{sequence:06}"))
 }
 
-async fn sequence(tx: &TenantTx, series: &'static str, registration: &str, year: i32) -> Result<u64> {
-    let sequence: Option<i64> = tx
+fn no_number() -> Error {
+    Error::internal("the number series gave no number")
+}
+
+/// The first of so many numbers of each registration.
+async fn sequences(tx: &TenantTx, series: &'static str, year: i32, wanted: &BTreeMap<&str, i64>) -> Result<HashMap<String, i64>> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        registration: String,
+        first: i64,
+    }
+    let rows: Vec<Row> = tx
         .sql(
-            "INSERT INTO number_series (series, registration, fiscal_year, next) VALUES ($1, $2, $3, 2)
-             ON CONFLICT (series, registration, fiscal_year) DO UPDATE SET next = number_series.next + 1
-             RETURNING next - 1",
+            "INSERT INTO number_series (series, registration, fiscal_year, next)
+             SELECT $1, w.registration, $2, 1 + w.wanted FROM unnest($3::text[], $4::bigint[]) AS w(registration, wanted)
+             ORDER BY w.registration
+             ON CONFLICT (series, registration, fiscal_year) DO UPDATE SET next = number_series.next + EXCLUDED.next - 1
+             RETURNING registration, next - (SELECT w.wanted FROM unnest($3::text[], $4::bigint[]) AS w(registration, wanted)
+                 WHERE w.registration = number_series.registration) AS first",
         )
         .bind(series)
-        .bind(registration)
         .bind(year)
-        .scalar()
+        .bind(wanted.keys().map(|r| (*r).to_owned()).collect::<Vec<_>>())
+        .bind(wanted.values().copied().collect::<Vec<_>>())
+        .all()
         .await?;
-    let sequence = sequence.ok_or_else(|| Error::internal("the number series gave no number"))?;
-    u64::try_from(sequence).map_err(Error::internal)
+    Ok(rows.into_iter().map(|r| (r.registration, r.first)).collect())
 }
 
 /// Whether some number that the pattern would give from now on stands on a document already. A series goes on counting when

@@ -71,6 +71,14 @@ pub async fn get(tx: &TenantTx, id: InvoiceId) -> Result<Invoice> {
         .ok_or_else(|| Error::not_found("invoiceId"))
 }
 
+/// As [`get`], where there may be none.
+pub async fn get_if_any(tx: &TenantTx, id: Option<InvoiceId>) -> Result<Option<Invoice>> {
+    match id {
+        Some(id) => get(tx, id).await.map(Some),
+        None => Ok(None),
+    }
+}
+
 /// For loaders, which follow references from what the actor was allowed to read: those of the invoices that exist. A
 /// subscriber follows them to its own.
 pub async fn by_ids(tx: &TenantTx, ids: &[InvoiceId]) -> Result<Vec<Invoice>> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 /// Cheap to clone; all clones share the offset.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +38,7 @@ impl Clock {
     /// The machine's own time, for what the test clock does not govern: leases, limiters, caches.
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     pub fn real() -> DateTime<Utc> {
-        Utc::now()
+        // As the database keeps it: an instant that was written down equals the one in hand.
+        Utc::now().trunc_subsecs(6)
     }
 }

@@ -99,6 +99,7 @@ ids! {
     /// A line of an invoice or of a credit note.
     InvoiceLineId = "line";
     CreditNoteId = "creditnote";
+    BillingRunId = "billingrun";
     TaxRegistrationId = "taxreg";
     LedgerAccountId = "ledgeraccount";
     LedgerEntryId = "ledgerentry";

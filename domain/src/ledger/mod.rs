@@ -29,5 +29,5 @@ pub use period::{
     require_open,
 };
 pub use post::{post, post_all};
-pub use queries::{AccountTotals, Discrepancy, balance, balances, credit_in_hand, discrepancies, totals};
+pub use queries::{AccountTotals, Discrepancy, balance, balances, credit_in_hand, credits_in_hand, discrepancies, totals};
 pub use trial::{TrialBalance, TrialLine, trial_balance};

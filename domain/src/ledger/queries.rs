@@ -27,16 +27,29 @@ pub async fn balance(tx: &TenantTx, subscriber: SubscriberId) -> Result<Money> {
 
 /// What a subscriber has paid or been credited and no invoice has taken yet.
 pub async fn credit_in_hand(tx: &TenantTx, subscriber: SubscriberId) -> Result<Money> {
-    let net: Option<Decimal> = tx
+    let mut all = credits_in_hand(tx, &[subscriber]).await?;
+    Ok(all.remove(&subscriber).unwrap_or_else(|| Money::zero(tx.tenant().currency())))
+}
+
+/// As [`credit_in_hand`], of many; who has an account for it.
+pub async fn credits_in_hand(tx: &TenantTx, subscribers: &[SubscriberId]) -> Result<HashMap<SubscriberId, Money>> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        subscriber_id: SubscriberId,
+        net: Decimal,
+    }
+    let rows: Vec<Row> = tx
         .sql(
-            "SELECT coalesce(sum(credit_total - debit_total), 0) FROM ledger_account
-             WHERE subscriber_id = $1 AND kind = 'SUBSCRIBER_CREDIT' AND currency = $2",
+            "SELECT subscriber_id, sum(credit_total - debit_total) AS net FROM ledger_account
+             WHERE subscriber_id = ANY($1) AND kind = 'SUBSCRIBER_CREDIT' AND currency = $2 GROUP BY subscriber_id",
         )
-        .bind(subscriber)
+        .bind(SubscriberId::array(subscribers))
         .bind(tx.tenant().currency().code())
-        .scalar()
+        .all()
         .await?;
-    money(tx, net.unwrap_or_default())
+    rows.into_iter()
+        .map(|row| Ok((row.subscriber_id, money(tx, row.net)?)))
+        .collect()
 }
 
 /// The balances of those of the subscribers that the actor may see: all with `invoice:read`; a subscriber its own.

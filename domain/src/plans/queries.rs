@@ -97,11 +97,16 @@ pub async fn on(tx: &TenantTx, id: PlanId, on: NaiveDate) -> Result<Plan> {
 
 /// All versions of a plan, in the order in which they begin to count; also those that were withdrawn.
 pub async fn versions_of(tx: &TenantTx, id: PlanId) -> Result<Vec<Plan>> {
+    versions_of_all(tx, &[id]).await
+}
+
+/// As [`versions_of`], of many plans.
+pub async fn versions_of_all(tx: &TenantTx, ids: &[PlanId]) -> Result<Vec<Plan>> {
     tx.sql(select_version!(
         "FROM plan_version v JOIN plan p ON p.id = v.plan_id",
-        "WHERE p.id = $1 ORDER BY v.effective_on NULLS FIRST, v.number"
+        "WHERE p.id = ANY($1) ORDER BY p.id, v.effective_on NULLS FIRST, v.number"
     ))
-    .bind(id)
+    .bind(PlanId::array(ids))
     .all()
     .await
 }

@@ -8,6 +8,6 @@ mod account;
 mod sessions;
 mod usage;
 
-pub use account::sync;
+pub use account::{Terms, sync, sync_all};
 pub use sessions::{RadiusSession, SessionFilter, SessionKey, Started, count_sessions, find_session, online, sessions};
 pub use usage::{Usage, UsageDay, usage};

@@ -11,7 +11,7 @@ use crate::kernel::calendar::IntervalUnit;
 use crate::kernel::check::Checks;
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
-use crate::kernel::ids::{AddonId, ServiceId};
+use crate::kernel::ids::{AddonId, InvoiceId, ServiceId};
 use crate::ledger;
 use crate::plans::{self, BillIn};
 use crate::services::{self, CreateService, Service, ServiceState};
@@ -63,7 +63,7 @@ pub async fn service_create(tx: &TenantTx, cmd: &ServiceOrder) -> Result<(Servic
     };
     let service = held.keep(tx, cmd.service.password.as_deref()).await?;
     tx.audit("serviceCreate", id.0, Detail::of(&service, cmd.activate)).await?;
-    Ok((service, invoice))
+    Ok((service, billing::get_if_any(tx, invoice).await?))
 }
 
 /// Lets a service begin that was added without.
@@ -93,7 +93,7 @@ pub async fn service_activate(tx: &TenantTx, cmd: &ActivateService) -> Result<(S
     let invoice = held.begin(tx, cmd.starts_on.or(agreed).unwrap_or(tx.today())).await?;
     let service = held.keep(tx, None).await?;
     tx.audit("serviceActivate", cmd.id.0, cmd).await?;
-    Ok((service, invoice))
+    Ok((service, billing::get_if_any(tx, invoice).await?))
 }
 
 /// What begins in a closed period would have been charged there.
@@ -137,7 +137,7 @@ impl<'a> Detail<'a> {
 
 impl Held {
     /// Fixes the first day, charges the first period if that is due in advance, and goes on if nothing is to be waited for.
-    async fn begin(&mut self, tx: &TenantTx, first_day: NaiveDate) -> Result<Option<Invoice>> {
+    async fn begin(&mut self, tx: &TenantTx, first_day: NaiveDate) -> Result<Option<InvoiceId>> {
         let sold = plans::on(tx, self.service.plan_id, first_day).await?;
         self.set_plan(sold.clone());
         let start = match self.plan.period_unit {

@@ -5,13 +5,12 @@ use super::held::{Held, same_periods};
 use super::settle::BeginAgain;
 use super::standing::{self, Charge};
 use crate::billing::rules::{ActivationPolicy, PrepaidRenewal};
-use crate::billing::{self, Invoice};
 use crate::kernel::calendar::IntervalUnit;
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::event::Job;
-use crate::kernel::ids::ServiceId;
-use crate::plans::{self, BillIn, PaymentMode, Plan};
+use crate::kernel::ids::{InvoiceId, ServiceId};
+use crate::plans::{BillIn, PaymentMode, Plan};
 use crate::services::ServiceState;
 
 /// Looks at one service again at an instant, such as the end of a pass of some hours.
@@ -58,18 +57,18 @@ impl Held {
 
     /// Invoices the next period, which has not ended, in advance. With `only_if_covered` nothing happens unless credit in
     /// hand pays for it.
-    pub async fn charge_in_advance(&mut self, tx: &TenantTx, plan: &Plan, only_if_covered: bool) -> Result<Option<Invoice>> {
+    pub async fn charge_in_advance(&mut self, tx: &TenantTx, plan: &Plan, only_if_covered: bool) -> Result<Option<InvoiceId>> {
         let Some(charge) = self.next_charge(tx, plan)? else {
             self.service.next_billing_on = None;
             return Ok(None);
         };
         let drawn = self.draw_up(tx, charge, plan).await?;
-        if only_if_covered && !billing::covered_by_credit(tx, &drawn.invoice).await? {
+        if only_if_covered && !self.desk.covered_by_credit(tx, &drawn.invoice).await? {
             return Ok(None);
         }
         // What was charged before is entered by its own version.
         self.enter_period(tx).await?;
-        let invoice = drawn.issue(tx).await?;
+        let invoice = self.issue_drawn(tx, drawn).await?;
         if !same_periods(&self.plan, plan) {
             self.service.anchor_at = Some(charge.period.start());
         }
@@ -84,7 +83,8 @@ impl Held {
     pub async fn charge_in_arrears(&mut self, tx: &TenantTx) -> Result<bool> {
         let charge = self.next_charge(tx, &self.plan)?;
         if let Some(charge) = charge {
-            self.draw_up(tx, charge, &self.plan).await?.issue(tx).await?;
+            let drawn = self.draw_up(tx, charge, &self.plan).await?;
+            self.issue_drawn(tx, drawn).await?;
             self.service.billed_until = Some(charge.period.end());
         }
         if self.service.state.is_on() {
@@ -96,7 +96,7 @@ impl Held {
     }
 
     /// Invoices, in arrears, what was used up to the beginning of a day; the last invoice, if there was anything.
-    pub async fn charge_used_until(&mut self, tx: &TenantTx, end: DateTime<Utc>) -> Result<Option<Invoice>> {
+    pub async fn charge_used_until(&mut self, tx: &TenantTx, end: DateTime<Utc>) -> Result<Option<InvoiceId>> {
         let mut last = None;
         while self.charged_until()? < end {
             let Some(next) = self.next_charge(tx, &self.plan)? else {
@@ -104,7 +104,8 @@ impl Held {
             };
             let cut = standing::cut_at(next, end, self.zone(tx)).map_err(Error::internal)?;
             let Some(charge) = cut else { break };
-            last = Some(self.draw_up(tx, charge, &self.plan).await?.issue(tx).await?);
+            let drawn = self.draw_up(tx, charge, &self.plan).await?;
+            last = Some(self.issue_drawn(tx, drawn).await?);
             self.service.billed_until = Some(charge.period.end());
         }
         Ok(last)
@@ -132,14 +133,14 @@ impl Held {
         if !ended {
             return Ok(());
         }
-        let charged = billing::covered(tx, self.service.id).await?;
+        let charged = self.desk.covered(tx, self.service.id).await?;
         let Some(used) = (charged.iter().rev().find(|c| c.starts_at <= now)).or(charged.first()) else {
             return Ok(());
         };
         self.service.period_starts_at = Some(used.starts_at);
         self.service.period_ends_at = Some(used.ends_at);
         if let Some(version) = self.service.billed_version_id.filter(|v| *v != self.plan.version_id) {
-            self.set_plan(plans::version(tx, version).await?);
+            self.set_plan(self.desk.version(tx, version).await?);
         }
         Ok(())
     }
@@ -200,7 +201,7 @@ impl Held {
 
     /// A prepaid service whose time is over and which owes nothing begins again, from today, if credit in hand pays for it;
     /// else it is invoiced, if that is how it is to begin. Days without service are not charged.
-    pub async fn begin_again(&mut self, tx: &TenantTx, again: BeginAgain) -> Result<Option<Invoice>> {
+    pub async fn begin_again(&mut self, tx: &TenantTx, again: BeginAgain) -> Result<Option<InvoiceId>> {
         let was = self.service.clone();
         let now = tx.now();
         let start = match self.plan.period_unit {

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::activation::OrderedAddon;
 use super::held::Held;
-use super::pricing::{self, Extras};
+use super::pricing;
 use super::standing::Charge;
 use crate::addons::{self, Addon, AddonCharging, NewServiceAddon, ServiceAddon};
 use crate::billing::credit_notes::{self, CreditNote};
@@ -52,21 +52,10 @@ pub(super) struct Drawn {
     charges: Vec<OneTimeChargeId>,
 }
 
-impl Drawn {
-    pub async fn issue(self, tx: &TenantTx) -> Result<Invoice> {
-        let invoice = billing::issue(tx, self.invoice).await?;
-        addons::mark_charged(tx, &self.charges, invoice.id).await?;
-        Ok(invoice)
-    }
-}
-
 impl Held {
     /// The invoice over a charge at that plan, with all that the service has beside it.
     pub(super) async fn draw_up(&self, tx: &TenantTx, charge: Charge, plan: &Plan) -> Result<Drawn> {
-        let extras = Extras {
-            addons: addons::of_service(tx, self.service.id).await?,
-            charges: addons::open_charges(tx, self.service.id).await?,
-        };
+        let extras = self.desk.extras(tx, self.service.id).await?;
         let lines = pricing::lines(&self.as_charged(), plan, charge, &extras, self.zone(tx)).map_err(Error::internal)?;
         Ok(Drawn {
             invoice: NewInvoice {
@@ -77,6 +66,12 @@ impl Held {
             },
             charges: extras.charges.iter().map(|one| one.id).collect(),
         })
+    }
+
+    pub(super) async fn issue_drawn(&mut self, tx: &TenantTx, drawn: Drawn) -> Result<InvoiceId> {
+        let invoice = self.issue(tx, drawn.invoice).await?;
+        addons::mark_charged(tx, &drawn.charges, invoice).await?;
+        Ok(invoice)
     }
 
     pub(super) fn as_charged(&self) -> OfService {
@@ -192,7 +187,8 @@ impl Held {
             due_on: self.due_on(tx, &self.plan, from),
             lines,
         };
-        billing::issue(tx, new).await.map(Some)
+        let issued = billing::issue(tx, new).await?;
+        billing::get(tx, issued.id).await.map(Some)
     }
 }
 

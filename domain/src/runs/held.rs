@@ -1,13 +1,15 @@
 use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
 
 use super::charge::RefreshService;
+use super::desk::Desk;
 use super::standing::{Charged, Facts, Standing};
-use crate::billing;
 use crate::billing::rules::{BillingSettings, Schedule};
+use crate::billing::{Issued, NewInvoice};
 use crate::kernel::calendar::{Interval, IntervalUnit, Period, Zone};
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
-use crate::kernel::ids::ServiceId;
+use crate::kernel::ids::{InvoiceId, ServiceId};
 use crate::plans::{self, Plan};
 use crate::radius;
 use crate::services::{self, Service, ServiceState, Suspension, SuspensionCause};
@@ -16,12 +18,33 @@ use crate::subscribers;
 /// A service in hand: locked, with what decides on it. Changes are made to `service` and written by [`Self::keep`].
 pub(super) struct Held {
     before: Service,
-    /// The version that RADIUS has heard of.
-    told: i32,
+    /// The version that RADIUS has heard of, and what it was told.
+    told: (i32, radius::Terms),
     pub service: Service,
     /// In the version that the service has.
     pub plan: Plan,
     pub settings: BillingSettings,
+    pub(super) desk: Desk,
+    pub issued: Tally,
+}
+
+/// Invoices that were issued for a service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub invoices: u32,
+    pub total: Decimal,
+}
+
+impl Tally {
+    pub fn count(&mut self, issued: Issued) {
+        self.invoices += 1;
+        self.total += issued.total.amount();
+    }
+
+    pub fn add(&mut self, other: Self) {
+        self.invoices += other.invoices;
+        self.total += other.total;
+    }
 }
 
 /// Whether two plans have periods of one length.
@@ -30,16 +53,11 @@ pub(super) fn same_periods(one: &Plan, other: &Plan) -> bool {
 }
 
 impl Held {
-    /// Locks the subscriber, whoever pays for it, and the service, in this order.
+    /// Locks the subscriber, whoever pays for it, and the service.
     pub async fn lock(tx: &TenantTx, id: ServiceId) -> Result<Option<Self>> {
-        let Some(subscriber) = services::subscriber_of(tx, id).await? else {
-            return Ok(None);
-        };
-        let subscriber = subscribers::lock(tx, subscriber).await?;
-        if let Some(payer) = subscriber.and_then(|s| s.bill_to_id) {
-            subscribers::lock(tx, payer).await?;
-        }
-        let Some(service) = services::lock(tx, id).await? else {
+        let subscribers = services::subscribers_of(tx, &[id]).await?;
+        subscribers::lock_with_payers(tx, &subscribers).await?;
+        let Some(service) = services::lock_all(tx, &[id]).await?.pop() else {
             return Ok(None);
         };
         let plan = plans::version(tx, service.plan_version_id).await?;
@@ -48,35 +66,88 @@ impl Held {
 
     /// A service that the caller holds already.
     pub async fn of(tx: &TenantTx, service: Service, plan: Plan) -> Result<Self> {
-        Ok(Self {
+        let settings = Desk::Alone.settings(tx).await?;
+        Ok(Self::at(Desk::Alone, service, plan, settings))
+    }
+
+    /// A service among those that the desk is about.
+    pub fn at(desk: Desk, service: Service, plan: Plan, settings: BillingSettings) -> Self {
+        Self {
             before: service.clone(),
-            told: service.version,
+            told: (service.version, radius::Terms::of(&service, &plan)),
             service,
             plan,
-            settings: billing::settings(tx).await?.settings,
-        })
+            settings,
+            desk,
+            issued: Tally::default(),
+        }
     }
 
     /// Writes what was changed and tells RADIUS; `password` only when it is new.
     pub async fn keep(self, tx: &TenantTx, password: Option<&str>) -> Result<Service> {
-        let ends_at = self.service.access_until.filter(|end| Some(*end) != self.before.access_until);
-        let service = services::save(tx, &self.before, self.service).await?;
-        if service.version != self.told || password.is_some() {
-            radius::sync(tx, &service, &self.plan, password).await?;
+        let id = self.service.id;
+        if let Some(password) = password {
+            let service = services::save(tx, &self.before, self.service.clone()).await?;
+            radius::sync(tx, &service, &self.plan, Some(password)).await?;
+            self.look_again(tx).await?;
+            return Ok(service);
         }
-        // Days end with the daily run; a pass of some hours ends at its own instant.
+        Self::keep_all(tx, &[self]).await?;
+        services::get(tx, id).await
+    }
+
+    /// As [`Self::keep`], for many.
+    pub async fn keep_all(tx: &TenantTx, all: &[Self]) -> Result<()> {
+        let changes: Vec<(&Service, &Service)> = all.iter().map(|held| (&held.before, &held.service)).collect();
+        services::save_all(tx, &changes).await?;
+        let told: Vec<(Service, &Plan)> = all.iter().filter_map(Self::to_be_told).collect();
+        radius::sync_all(tx, &told).await?;
+        for held in all {
+            held.look_again(tx).await?;
+        }
+        Ok(())
+    }
+
+    /// What RADIUS has to hear. Of a service that stays as it was on the network it hears nothing.
+    fn to_be_told(&self) -> Option<(Service, &Plan)> {
+        let changed = i32::from(self.service != self.before);
+        let now = Service {
+            version: self.before.version + changed,
+            ..self.service.clone()
+        };
+        let (version, terms) = &self.told;
+        let news = now.version != *version && (!now.state.is_on() || radius::Terms::of(&now, &self.plan) != *terms);
+        news.then_some((now, &self.plan))
+    }
+
+    /// Days end with the daily run; a pass of some hours ends at its own instant.
+    async fn look_again(&self, tx: &TenantTx) -> Result<()> {
+        let ends_at = self.service.access_until.filter(|end| Some(*end) != self.before.access_until);
         if let (Some(at), IntervalUnit::Hour) = (ends_at, self.plan.period_unit) {
             let refresh = RefreshService {
-                service_id: service.id,
+                service_id: self.service.id,
                 at,
             };
             tx.enqueue(&refresh, at).await?;
         }
-        Ok(service)
+        Ok(())
+    }
+
+    /// Lays the service on another desk; answers the one that it was on.
+    pub fn swap_desk(&mut self, desk: Desk) -> Desk {
+        std::mem::replace(&mut self.desk, desk)
+    }
+
+    /// Issues an invoice for the service.
+    pub async fn issue(&mut self, tx: &TenantTx, new: NewInvoice) -> Result<InvoiceId> {
+        let issued = self.desk.issue(tx, new).await?;
+        self.issued.count(issued);
+        Ok(issued.id)
     }
 
     /// Writes what was changed so far, where the state passes through one that later modules are to hear of.
     pub async fn checkpoint(&mut self, tx: &TenantTx) -> Result<()> {
+        self.desk.be_alone()?;
         self.before = services::save(tx, &self.before, self.service.clone()).await?;
         self.service = self.before.clone();
         Ok(())
@@ -116,7 +187,7 @@ impl Held {
     }
 
     pub async fn facts(&self, tx: &TenantTx) -> Result<Facts> {
-        let covered = billing::covered(tx, self.service.id).await?;
+        let covered = self.desk.covered(tx, self.service.id).await?;
         let charged = (covered.into_iter())
             .map(|c| {
                 Ok(Charged {

@@ -163,23 +163,23 @@ impl Held {
             due_on: self.due_on(tx, &self.plan, tx.now()),
             lines: vec![one_time_line(&self.as_charged(), charge)],
         };
-        let invoice = billing::issue(tx, new).await?;
-        addons::mark_charged(tx, &[charge.id], invoice.id).await?;
-        Ok(invoice)
+        let issued = billing::issue(tx, new).await?;
+        addons::mark_charged(tx, &[charge.id], issued.id).await?;
+        billing::get(tx, issued.id).await
     }
 
     /// What still waits for the next invoice when there is none to come is charged with the end of the service, or, if it
     /// never began, not at all.
-    pub(super) async fn charge_open_at_end(&self, tx: &TenantTx, never_began: bool) -> Result<Option<Invoice>> {
+    pub(super) async fn charge_open_at_end(&mut self, tx: &TenantTx, never_began: bool) -> Result<()> {
         let open = addons::open_charges(tx, self.service.id).await?;
         if never_began {
             for charge in &open {
                 addons::cancel(tx, charge).await?;
             }
-            return Ok(None);
+            return Ok(());
         }
         if open.is_empty() {
-            return Ok(None);
+            return Ok(());
         }
         let of = self.as_charged();
         let new = NewInvoice {
@@ -188,9 +188,8 @@ impl Held {
             due_on: self.due_on(tx, &self.plan, tx.now()),
             lines: open.iter().map(|charge| one_time_line(&of, charge)).collect(),
         };
-        let invoice = billing::issue(tx, new).await?;
+        let invoice = self.issue(tx, new).await?;
         let ids: Vec<OneTimeChargeId> = open.iter().map(|charge| charge.id).collect();
-        addons::mark_charged(tx, &ids, invoice.id).await?;
-        Ok(Some(invoice))
+        addons::mark_charged(tx, &ids, invoice).await
     }
 }

@@ -69,13 +69,13 @@ pub async fn service_change_plan(tx: &TenantTx, cmd: &ChangePlan) -> Result<Chan
     let service = held.keep(tx, None).await?;
     let detail = Detail {
         cmd,
-        invoice_id: invoice.as_ref().map(|i| i.id.0),
+        invoice_id: invoice.map(|i| i.0),
         credit_note_id: credit_note.as_ref().map(|n| n.id.0),
     };
     tx.audit("serviceChangePlan", cmd.id.0, detail).await?;
     Ok(Changed {
         service,
-        invoice,
+        invoice: billing::get_if_any(tx, invoice).await?,
         credit_note,
     })
 }
@@ -214,7 +214,7 @@ impl Held {
         Ok(())
     }
 
-    async fn change_now(&mut self, tx: &TenantTx, plan: Plan, day: NaiveDate) -> Result<(Option<Invoice>, Option<CreditNote>)> {
+    async fn change_now(&mut self, tx: &TenantTx, plan: Plan, day: NaiveDate) -> Result<(Option<InvoiceId>, Option<CreditNote>)> {
         self.charge_due(tx, tx.today()).await?;
         self.enter_period(tx).await?;
         self.service.pending_change = None;
@@ -241,7 +241,7 @@ impl Held {
         plan: Plan,
         day: NaiveDate,
         dearer_by: Decimal,
-    ) -> Result<(Option<Invoice>, Option<CreditNote>)> {
+    ) -> Result<(Option<InvoiceId>, Option<CreditNote>)> {
         let from = self.zone(tx).start_of_day(day);
         let reason = format!("Change to {}", plan.name);
         let difference = Money::new(dearer_by.abs(), tx.tenant().currency()).map_err(Error::internal)?;
@@ -271,7 +271,7 @@ impl Held {
                 lines: lines.collect(),
             };
             if !new.lines.is_empty() {
-                invoice = Some(billing::issue(tx, new).await?);
+                invoice = Some(self.issue(tx, new).await?);
             }
         }
         self.service.billed_version_id = Some(plan.version_id);
@@ -281,7 +281,7 @@ impl Held {
     }
 
     /// What the old plan charges from that day on is credited, or what it used until then charged; the new one begins.
-    async fn replace(&mut self, tx: &TenantTx, plan: Plan, day: NaiveDate) -> Result<(Option<Invoice>, Option<CreditNote>)> {
+    async fn replace(&mut self, tx: &TenantTx, plan: Plan, day: NaiveDate) -> Result<(Option<InvoiceId>, Option<CreditNote>)> {
         let from = self.zone(tx).start_of_day(day);
         let reason = format!("Change to {}", plan.name);
         let (mut invoice, mut notes) = (None, Vec::new());

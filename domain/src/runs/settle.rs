@@ -51,9 +51,12 @@ impl Held {
         }
         let was_on = self.service.state.is_on();
         self.apply(&facts, tx.now(), lift);
-        if was_on && !self.service.state.is_on() {
+        if was_on && !self.service.state.is_on() && self.settings.late_fee.is_some() {
+            self.desk.be_alone()?;
             let (service, address) = (&self.service, self.service.installation_address.as_ref());
-            billing::charge_late_fees(tx, service.id, service.subscriber_id, address).await?;
+            for fee in billing::charge_late_fees(tx, service.id, service.subscriber_id, address).await? {
+                self.issued.count(fee);
+            }
         }
         self.stop_charging();
         self.resume_charging(tx).await
@@ -79,6 +82,7 @@ impl Held {
         let from = |start| self.schedule_from(tx, start).unwrap_or(schedule);
         let to = moved_to(first.period, tx.now(), self.plan.period_unit, anchor, from, zone).map_err(Error::internal)?;
         if to != first.period {
+            self.desk.be_alone()?;
             billing::move_coverage(tx, self.service.id, first.period, to, self.days_of(tx, to)).await?;
             self.use_from(tx, to);
         }

@@ -25,6 +25,9 @@ impl Held {
         if !is_over(&suspension, facts, lift, tx) {
             return Ok(false);
         }
+        if self.settings.suspension_credit != SuspensionCredit::None {
+            self.desk.be_alone()?;
+        }
         match self.settings.suspension_credit {
             SuspensionCredit::None => Ok(false),
             SuspensionCredit::CreditDays => self.credit_days(tx, &suspension).await,

@@ -117,6 +117,7 @@ impl Held {
 
     /// The service is over from the beginning of that day, today or before.
     pub(super) async fn end(&mut self, tx: &TenantTx, day: NaiveDate, reason: String) -> Result<Vec<CreditNote>> {
+        self.desk.be_alone()?;
         let zone = self.zone(tx);
         let mut from = zone.start_of_day(day);
         let facts = self.facts(tx).await?;

@@ -62,7 +62,11 @@ impl Held {
         let on = self.zone(tx).local_date(from);
         match self.service.pending_change.map(|p| p.plan_id) {
             // Asked for by name: the service moves, whatever it keeps otherwise.
-            Some(same) if same == self.service.plan_id => plans::on(tx, same, on).await,
+            Some(same) if same == self.service.plan_id => {
+                let versions = self.desk.versions_of(tx, same).await?;
+                let sold = plans::in_force(&versions, on).cloned();
+                sold.ok_or_else(|| Error::not_found("planId"))
+            }
             Some(other) => self.version_for(tx, other, on).await,
             None => self.own_version(tx, on).await,
         }
@@ -74,7 +78,7 @@ impl Held {
     }
 
     async fn version_for(&self, tx: &TenantTx, plan: PlanId, on: NaiveDate) -> Result<Plan> {
-        let versions = plans::versions_of(tx, plan).await?;
+        let versions = self.desk.versions_of(tx, plan).await?;
         // What was charged in advance counts as much as what is being used.
         let known = [self.service.billed_version_id, Some(self.service.plan_version_id)];
         let current = versions.iter().rev().find(|v| known.contains(&Some(v.version_id)));

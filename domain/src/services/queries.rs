@@ -1,7 +1,5 @@
 use std::collections::HashMap;
 
-use chrono::{DateTime, NaiveDate, Utc};
-
 use super::entity::Service;
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
@@ -114,47 +112,20 @@ pub async fn count_for_subscriber(tx: &TenantTx, subscriber: SubscriberId) -> Re
     Ok(count.scalar().await?.unwrap_or(0))
 }
 
-/// Whose service it is, which never changes.
-pub async fn subscriber_of(tx: &TenantTx, id: ServiceId) -> Result<Option<SubscriberId>> {
-    let whose = tx.sql("SELECT subscriber_id FROM service WHERE id = $1").bind(id);
-    whose.scalar().await
+/// Whose services they are, which never changes.
+pub async fn subscribers_of(tx: &TenantTx, ids: &[ServiceId]) -> Result<Vec<SubscriberId>> {
+    tx.sql("SELECT DISTINCT subscriber_id FROM service WHERE id = ANY($1)")
+        .bind(ServiceId::array(ids))
+        .scalars()
+        .await
 }
 
-/// Holds a service until the transaction ends; lock its subscriber first.
-pub async fn lock(tx: &TenantTx, id: ServiceId) -> Result<Option<Service>> {
-    tx.sql(select!("WHERE s.id = $1 FOR NO KEY UPDATE")).bind(id).optional().await
-}
-
-/// Services whose own dates ask for something by now: to begin, to be charged, to expire, to enter another period or to end;
-/// those blocked for want of money since `blocked_before` among the last. At most `limit`, those after `after` in the order
-/// of their ids.
-pub async fn due(
-    tx: &TenantTx,
-    today: NaiveDate,
-    now: DateTime<Utc>,
-    blocked_before: Option<DateTime<Utc>>,
-    after: Option<ServiceId>,
-    limit: i64,
-) -> Result<Vec<ServiceId>> {
-    tx.sql(
-        "SELECT id FROM (
-             SELECT id FROM service WHERE status = 'PENDING' AND started_on <= $1 AND anchor_at IS NOT NULL AND NOT awaits_payment
-             UNION SELECT id FROM service WHERE status IN ('ACTIVE', 'GRACE', 'SUSPENDED') AND next_billing_on <= $1
-             UNION SELECT id FROM service WHERE status IN ('ACTIVE', 'GRACE') AND access_until <= $2
-             UNION SELECT id FROM service WHERE status = 'ACTIVE' AND paid_until <= $2
-             UNION SELECT id FROM service WHERE status IN ('ACTIVE', 'GRACE') AND period_ends_at <= $2 AND billed_until > period_ends_at
-             UNION SELECT id FROM service WHERE ends_on <= $1 AND status <> 'TERMINATED'
-             UNION SELECT id FROM service WHERE status = 'SUSPENDED' AND suspension_cause IN ('ARREARS', 'EXPIRED')
-                 AND suspension_since <= $5
-         ) AS one WHERE ($3::uuid IS NULL OR id > $3) ORDER BY id LIMIT $4",
-    )
-    .bind(today)
-    .bind(now)
-    .bind(after)
-    .bind(limit)
-    .bind(blocked_before)
-    .scalars()
-    .await
+/// Holds services until the transaction ends, in the order of their ids; lock their subscribers first.
+pub async fn lock_all(tx: &TenantTx, ids: &[ServiceId]) -> Result<Vec<Service>> {
+    tx.sql(select!("WHERE s.id = ANY($1) ORDER BY s.id FOR NO KEY UPDATE"))
+        .bind(ServiceId::array(ids))
+        .all()
+        .await
 }
 
 /// Services that have begun and are not over: at most `limit`, those after `after` in the order of their ids.

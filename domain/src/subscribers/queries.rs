@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +60,29 @@ pub async fn by_ids(tx: &TenantTx, ids: &[SubscriberId]) -> Result<Vec<Subscribe
 /// that refer to it can still be added. Use cases lock it before any service, invoice or ledger account.
 pub async fn lock(tx: &TenantTx, id: SubscriberId) -> Result<Option<Subscriber>> {
     tx.sql(select!("WHERE s.id = $1 FOR NO KEY UPDATE")).bind(id).optional().await
+}
+
+/// Holds subscribers and whoever pays for them, in the order of their ids, which is that of all transactions that hold several.
+pub async fn lock_with_payers(tx: &TenantTx, ids: &[SubscriberId]) -> Result<Vec<Subscriber>> {
+    let mut locked: Vec<Subscriber> = tx
+        .sql(select!(
+            "WHERE s.id = ANY(ARRAY(
+                 SELECT w.id FROM unnest($1::uuid[]) AS w(id)
+                 UNION SELECT p.bill_to_id FROM subscriber p WHERE p.id = ANY($1) AND p.bill_to_id IS NOT NULL))
+             ORDER BY s.id FOR NO KEY UPDATE"
+        ))
+        .bind(SubscriberId::array(ids))
+        .all()
+        .await?;
+    // One may have been given a payer while we waited for it.
+    let known: HashSet<SubscriberId> = locked.iter().map(|s| s.id).collect();
+    let new: Vec<SubscriberId> = (locked.iter().map(Subscriber::payer))
+        .filter(|p| !known.contains(p))
+        .collect();
+    for payer in new {
+        locked.extend(lock(tx, payer).await?);
+    }
+    Ok(locked)
 }
 
 /// Locks two in the order of their ids, so that transactions that lock the same two cannot wait for each other.

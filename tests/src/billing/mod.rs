@@ -8,4 +8,5 @@ mod isp;
 mod numbers;
 mod periods;
 mod registrations;
+mod runs;
 mod settings;

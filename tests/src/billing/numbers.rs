@@ -55,7 +55,8 @@ async fn issue_and_fail(isp: &Isp, subscriber_id: SubscriberId) -> String {
         lines: vec![NewLine::OneTime(charge)],
     };
     let work = async move |tx: &TenantTx| -> Result<()> {
-        let invoice = billing::issue(tx, new.clone()).await?;
+        let issued = billing::issue(tx, new.clone()).await?;
+        let invoice = billing::get(tx, issued.id).await?;
         Err(Error::state("", invoice.number.unwrap_or_default()))
     };
     match isp.tx().write(work).await {

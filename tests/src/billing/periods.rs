@@ -76,7 +76,10 @@ impl Line {
         };
         self.isp
             .tx()
-            .write(async move |tx| billing::issue(tx, new.clone()).await)
+            .write(async move |tx| {
+                let issued = billing::issue(tx, new.clone()).await?;
+                billing::get(tx, issued.id).await
+            })
             .await
     }
 }

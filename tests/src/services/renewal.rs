@@ -3,7 +3,8 @@ use std::sync::Arc;
 use serde_json::json;
 use trunkline_domain::Actor;
 use trunkline_domain::kernel::db::TenantDb;
-use trunkline_domain::runs::renewal;
+use trunkline_domain::runs::Place;
+use trunkline_domain::runs::billing_run::{self, RunPart};
 
 use super::bench::kolkata;
 use crate::harness::{TestApp, id, key};
@@ -263,18 +264,40 @@ async fn runs_at_the_same_time_charge_nothing_twice() {
     app.set_clock("2026-06-15T10:00:00Z").await;
     let tenant = app.app.directory.by_slug("asha").await.unwrap().expect("the ISP");
     let db = TenantDb::new(app.app.database.clone(), tenant, Arc::new(Actor::System));
-    let job = renewal::RenewDue {
-        date: "2026-06-15".parse().unwrap(),
-        from: None,
+    let asked = async |date: &str| {
+        let date = date.parse().unwrap();
+        let (run, _) = db
+            .write(async move |tx| billing_run::open(tx, date, false, None).await)
+            .await
+            .unwrap();
+        let from = Place::FIRST;
+        let together = None;
+        RunPart {
+            run: run.id,
+            from,
+            together,
+        }
     };
+    let (today, yesterday) = (asked("2026-06-15").await, asked("2026-06-14").await);
     let (one, two, _) = tokio::join!(
-        renewal::run(&db, job.clone()),
-        renewal::run(&db, job),
+        billing_run::run_part(&db, today.clone()),
+        billing_run::run_part(&db, yesterday.clone()),
         isp.pay(&subscribers[2], "1000.00")
     );
-    let (one, two) = (one.unwrap(), two.unwrap());
-    assert_eq!((one.failures, two.failures), (vec![], vec![]));
-    assert_eq!(one.invoices + two.invoices, 8, "two periods of four services");
+    one.and(two).unwrap();
+    let mut invoices = 0;
+    for part in [today, yesterday] {
+        let run = db
+            .read(async move |tx| billing_run::find(tx, part.run).await)
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(run.status, billing_run::OperationStatus::Succeeded);
+        let failures = db.read(async move |tx| billing_run::count_failures(tx, part.run).await).await;
+        assert_eq!(failures.unwrap(), 0);
+        invoices += run.invoices_issued;
+    }
+    assert_eq!(invoices, 8, "two periods of four services");
     for subscriber in &subscribers {
         assert_eq!(isp.invoices_of(subscriber).await.len(), 3);
     }

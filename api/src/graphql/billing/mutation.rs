@@ -3,9 +3,11 @@ use axum::body::Bytes;
 use trunkline_domain::Result;
 use trunkline_domain::billing::pdf::{self, PreviewTemplate, UpdateTemplate};
 use trunkline_domain::billing::{self, AddTaxRegistration, IssueInvoice, ManualLine, UpdateSettings, credit_notes};
+use trunkline_domain::runs::{self, StartBillingRun};
 
 use super::credit_note::{CreditNoteIssueInput, CreditNoteIssuePayload};
 use super::invoice::Invoice;
+use super::run::{BillingRunStartInput, BillingRunStartPayload};
 use super::settings::{
     BillingSettingsUpdateInput, BillingSettingsUpdatePayload, TaxRegistrationAddInput, TaxRegistrationAddPayload,
 };
@@ -68,6 +70,18 @@ impl BillingMutation {
             Err(e) => Err(e),
         };
         InvoiceIssuePayload::of(result)
+    }
+
+    /// Asks for a run over what is due by a day: services begin, are charged for their next period, expire or end. The daily run
+    /// does the same by itself. It goes on after this has answered; look at it by its id.
+    async fn billing_run_start(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: BillingRunStartInput,
+    ) -> ApiResult<BillingRunStartPayload> {
+        let cmd = StartBillingRun::from(input);
+        let result = ctx.rq().write(async move |tx| runs::billing_run_start(tx, &cmd).await).await;
+        BillingRunStartPayload::of(result)
     }
 
     /// Records tax that the payer withheld from an invoice and paid to the authority in this ISP's name, such as Indian TDS. It

@@ -5,6 +5,7 @@ use trunkline_domain::kernel::page::{Page, PageRequest};
 
 use super::credit_note::CreditNote;
 use super::invoice::{Invoice, InvoiceConnection, InvoiceFilter};
+use super::run::{self, BillingRun, BillingRunConnection};
 use super::settings::{BillingSettings, TaxRegistration};
 use super::template::InvoiceTemplate;
 use crate::graphql::ctx::{CtxExt, RequestCtx};
@@ -40,6 +41,22 @@ impl BillingQuery {
             Some(filter) => filter.domain()?,
         };
         Ok(Some(invoices(ctx, first, after, filter).await?))
+    }
+
+    /// A billing run by its id.
+    async fn billing_run(&self, ctx: &Context<'_>, #[graphql(desc = "Which.")] id: ID) -> ApiResult<Option<BillingRun>> {
+        run::find(ctx.rq(), &id).await
+    }
+
+    /// The billing runs, those of each day and those that staff asked for, the newest first.
+    #[graphql(complexity = "page::cost(first, child_complexity)")]
+    async fn billing_runs(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many at most, 0 to 100.")] first: i32,
+        #[graphql(desc = "Begins behind the object that this cursor names.")] after: Option<String>,
+    ) -> ApiResult<Option<BillingRunConnection>> {
+        Ok(Some(run::list(ctx, first, after).await?))
     }
 
     /// How this ISP bills.

@@ -13,7 +13,7 @@ use super::sql::{Runner, Sql, connection_trait};
 use super::tenant::Tenant;
 use crate::kernel::actor::{Actor, Permission};
 use crate::kernel::error::{Error, ErrorCode, Result};
-use crate::kernel::event::{Event, Job};
+use crate::kernel::event::{Event, Fact, Job};
 use crate::kernel::ids::SubscriberId;
 
 /// A transaction inside one ISP's schema, under its role. Dropping it rolls back.
@@ -197,6 +197,30 @@ impl TenantTx {
         Ok(())
     }
 
+    /// As [`Self::audit`], for many objects in one statement. Each detail is JSON.
+    pub async fn audit_all(&self, action: &'static str, entries: Vec<(Uuid, String)>) -> Result<()> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<Uuid> = entries.iter().map(|_| Uuid::now_v7()).collect();
+        let (targets, details): (Vec<Uuid>, Vec<String>) = entries.into_iter().unzip();
+        self.sql(
+            "INSERT INTO audit_entry (id, at, actor_kind, actor_id, action, target_id, detail)
+             SELECT e.id, $4, $5, $6, $7, e.target_id, e.detail::jsonb
+             FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS e(id, target_id, detail)",
+        )
+        .bind(ids)
+        .bind(targets)
+        .bind(details)
+        .bind(self.now)
+        .bind(self.actor.kind())
+        .bind(self.actor.principal())
+        .bind(action)
+        .run()
+        .await?;
+        Ok(())
+    }
+
     /// Leaves a fact for later modules; their handlers run after the commit, each in a transaction of its own.
     pub async fn emit<E: Event>(&self, event: &E) -> Result<()> {
         self.has_work.store(true, Ordering::Relaxed);
@@ -208,6 +232,29 @@ impl TenantTx {
             .bind(self.now)
             .run()
             .await?;
+        Ok(())
+    }
+
+    /// As [`Self::emit`], for many facts in one statement and in their order.
+    pub async fn emit_all(&self, facts: Vec<Fact>) -> Result<()> {
+        if facts.is_empty() {
+            return Ok(());
+        }
+        self.has_work.store(true, Ordering::Relaxed);
+        let ids: Vec<Uuid> = facts.iter().map(|_| Uuid::now_v7()).collect();
+        let kinds: Vec<String> = facts.iter().map(|f| f.kind.to_owned()).collect();
+        self.sql(
+            "INSERT INTO platform.outbox (tenant_id, event_id, kind, payload, occurred_at)
+             SELECT $1, f.event_id, f.kind, f.payload::jsonb, $5
+             FROM unnest($2::uuid[], $3::text[], $4::text[]) AS f(event_id, kind, payload)",
+        )
+        .bind(self.tenant.number())
+        .bind(ids)
+        .bind(kinds)
+        .bind(facts.into_iter().map(|f| f.payload).collect::<Vec<_>>())
+        .bind(self.now)
+        .run()
+        .await?;
         Ok(())
     }
 

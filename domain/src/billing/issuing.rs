@@ -1,0 +1,228 @@
+//! Invoices that are computed in memory, one after the other, and written together: those of a part of a billing run, or one
+//! alone.
+
+use std::collections::HashMap;
+
+use chrono::NaiveDate;
+use chrono_tz::Tz;
+use rust_decimal::Decimal;
+
+use super::credit::Taken;
+use super::entity::{InvoiceLineKind, TaxRegistration};
+use super::issue::NewInvoice;
+use super::lines::{NewLine, place};
+use super::rules::{
+    BillingSettings, ComputedInvoice, ComputedLine, InvoiceTotals, LineError, Place, TaxAmount, TaxRuleSet, compute_invoice,
+};
+use super::{registrations, setup, write};
+use crate::kernel::calendar::Period;
+use crate::kernel::db::TenantTx;
+use crate::kernel::error::{Error, Result};
+use crate::kernel::ids::{InvoiceId, InvoiceLineId, PlanId, ServiceId, SubscriberId};
+use crate::kernel::money::{Money, MoneyError};
+use crate::ledger;
+use crate::subscribers::{self, Subscriber};
+
+/// What invoices are computed from, read once, and those that are to be written.
+pub struct Issuing {
+    settings: BillingSettings,
+    rules: TaxRuleSet,
+    registrations: Vec<TaxRegistration>,
+    subscribers: HashMap<SubscriberId, Subscriber>,
+    /// What payers have paid or been credited and no invoice has taken, these included.
+    in_hand: HashMap<SubscriberId, Money>,
+    drafts: Vec<Draft>,
+}
+
+/// What became of an invoice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Issued {
+    pub id: InvoiceId,
+    pub total: Money,
+    /// Nothing is due on it.
+    pub paid: bool,
+}
+
+/// An invoice as it is going to be written.
+pub(super) struct Draft {
+    pub id: InvoiceId,
+    pub payer: SubscriberId,
+    pub due_on: NaiveDate,
+    pub registration: Option<TaxRegistration>,
+    pub totals: InvoiceTotals,
+    pub taken: Option<Taken>,
+    pub lines: Vec<DraftLine>,
+}
+
+pub(super) struct DraftLine {
+    pub id: InvoiceLineId,
+    pub kind: InvoiceLineKind,
+    pub description: String,
+    pub subscriber_id: SubscriberId,
+    pub service_id: Option<ServiceId>,
+    pub plan_id: Option<PlanId>,
+    pub quantity: Decimal,
+    pub unit_price: Decimal,
+    pub discount: Decimal,
+    pub amount: Decimal,
+    pub tax_code: String,
+    pub period: Option<Period>,
+    /// Under which charge the period is covered.
+    pub covered_as: String,
+    /// JSON.
+    pub explanation: String,
+    pub taxes: Vec<TaxAmount>,
+}
+
+impl Draft {
+    /// What credit in hand settles of it.
+    pub fn credited(&self) -> Money {
+        let nothing = Money::zero(self.totals.total.currency());
+        self.taken.as_ref().map_or(nothing, |t| t.amount)
+    }
+
+    pub fn is_paid(&self) -> bool {
+        self.credited() == self.totals.total
+    }
+}
+
+impl Issuing {
+    /// Reads what invoices to these subscribers need, and locks them and their payers.
+    pub async fn prepare(tx: &TenantTx, subscribers: &[SubscriberId]) -> Result<Self> {
+        let locked = subscribers::lock_with_payers(tx, subscribers).await?;
+        let payers: Vec<SubscriberId> = locked.iter().map(Subscriber::payer).collect();
+        Ok(Self {
+            settings: setup::settings(tx).await?.settings,
+            rules: setup::tax_rules(tx).await?,
+            registrations: registrations::all(tx).await?,
+            in_hand: ledger::credits_in_hand(tx, &payers).await?,
+            subscribers: locked.into_iter().map(|s| (s.id, s)).collect(),
+            drafts: Vec::new(),
+        })
+    }
+
+    pub fn settings(&self) -> &BillingSettings {
+        &self.settings
+    }
+
+    /// How many there are to be written; see [`Self::rewind`].
+    pub fn mark(&self) -> usize {
+        self.drafts.len()
+    }
+
+    /// Forgets the invoices that were added since, and gives back what credit they took.
+    pub fn rewind(&mut self, mark: usize) -> Result<()> {
+        for taken in self.drafts.drain(mark..).filter_map(|draft| draft.taken) {
+            if let Some(left) = self.in_hand.get_mut(&taken.payer) {
+                *left = left.checked_add(taken.amount).map_err(Error::internal)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the payer's credit in hand would settle it whole.
+    pub fn covered_by_credit(&self, tx: &TenantTx, new: &NewInvoice) -> Result<bool> {
+        let payer = self.subscriber(new.subscriber_id)?.payer();
+        let (_, computed) = self.compute(tx, new)?;
+        Ok(self.in_hand(tx, payer).amount() >= computed.totals.total.amount())
+    }
+
+    /// Computes an invoice, which consumes credit in hand; [`Self::write`] issues it.
+    pub fn add(&mut self, tx: &TenantTx, new: &NewInvoice) -> Result<Issued> {
+        let payer = self.subscriber(new.subscriber_id)?.payer();
+        let (registration, computed) = self.compute(tx, new)?;
+        let total = computed.totals.total;
+        let in_hand = self.in_hand(tx, payer);
+        let taken = Taken::of(payer, in_hand, new.id, total)?;
+        let zone = tx.tenant().timezone();
+        let lines = new.lines.iter().zip(computed.lines);
+        let lines = lines.map(|(line, amounts)| draft_line(line, amounts, new.subscriber_id, zone));
+        let draft = Draft {
+            id: new.id,
+            payer,
+            due_on: new.due_on,
+            registration,
+            totals: computed.totals,
+            lines: lines.collect::<Result<_>>()?,
+            taken,
+        };
+        if let Some(taken) = &draft.taken {
+            let left = in_hand.checked_sub(taken.amount).map_err(Error::internal)?;
+            self.in_hand.insert(payer, left);
+        }
+        let issued = Issued {
+            id: new.id,
+            total,
+            paid: draft.is_paid(),
+        };
+        self.drafts.push(draft);
+        Ok(issued)
+    }
+
+    /// Issues what was added, in its order. The numbers are taken last: their series are locked from there on.
+    pub async fn write(&mut self, tx: &TenantTx) -> Result<()> {
+        let drafts = std::mem::take(&mut self.drafts);
+        write::all(tx, &self.settings, &drafts).await
+    }
+
+    fn in_hand(&self, tx: &TenantTx, payer: SubscriberId) -> Money {
+        let nothing = Money::zero(tx.tenant().currency());
+        self.in_hand.get(&payer).copied().unwrap_or(nothing)
+    }
+
+    fn subscriber(&self, id: SubscriberId) -> Result<&Subscriber> {
+        self.subscribers.get(&id).ok_or_else(|| Error::not_found("subscriberId"))
+    }
+
+    fn compute(&self, tx: &TenantTx, new: &NewInvoice) -> Result<(Option<TaxRegistration>, ComputedInvoice)> {
+        let places = self.places(tx, new)?;
+        // An invoice is issued under one registration: that of its first line's place.
+        let first = places.first();
+        let registration = first.and_then(|place| registrations::for_place(&self.registrations, &self.rules, place));
+        let under = registration.map(TaxRegistration::for_rules);
+        let mut drafts = Vec::with_capacity(new.lines.len());
+        for (position, (line, place)) in new.lines.iter().zip(places).enumerate() {
+            let treatment = line.treatment(tx, &self.rules, place, under.clone(), position)?;
+            drafts.push(line.draft(tx, treatment)?);
+        }
+        let policy = self.settings.invoice_policy(tx.tenant().currency());
+        let computed = compute_invoice(drafts, &policy).map_err(|e| match e {
+            LineError::Money(MoneyError::OutOfRange) => Error::invalid("lines", "The invoice comes to more than any can."),
+            other => Error::internal(other),
+        })?;
+        Ok((registration.cloned(), computed))
+    }
+
+    /// Where each line is supplied: where its service is installed, else where the subscriber it is for lives.
+    fn places(&self, tx: &TenantTx, new: &NewInvoice) -> Result<Vec<Place>> {
+        let places = new.lines.iter().map(|line| match line.installation() {
+            Some(installed) => Ok(place(tx, Some(installed))),
+            None => {
+                let whose = line.subscriber().unwrap_or(new.subscriber_id);
+                Ok(place(tx, self.subscriber(whose)?.address.as_ref()))
+            }
+        });
+        places.collect()
+    }
+}
+
+fn draft_line(line: &NewLine, amounts: ComputedLine, subscriber: SubscriberId, zone: Tz) -> Result<DraftLine> {
+    let id = InvoiceLineId::new();
+    Ok(DraftLine {
+        id,
+        kind: line.kind(),
+        description: line.description(zone),
+        subscriber_id: line.subscriber().unwrap_or(subscriber),
+        service_id: line.service(),
+        plan_id: line.plan(),
+        quantity: amounts.quantity,
+        unit_price: amounts.unit_price,
+        discount: amounts.discount.amount(),
+        amount: amounts.amount.amount(),
+        period: line.period(),
+        covered_as: line.covered_as(id),
+        explanation: serde_json::to_string(&amounts.explanation)?,
+        tax_code: amounts.explanation.line.treatment.code,
+        taxes: amounts.taxes,
+    })
+}

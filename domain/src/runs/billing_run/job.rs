@@ -1,0 +1,195 @@
+//! A run is a chain of jobs: a worker that dies has its part repeated, not the run, which comes to its end however often
+//! workers die; and other ISPs' jobs have their turns between its parts.
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+
+use super::entity::{BillingRun, OperationStatus};
+use super::{open, queries, record};
+use crate::billing;
+use crate::kernel::db::{TenantDb, TenantTx};
+use crate::kernel::error::{Error, Result, UserError};
+use crate::kernel::event::Job;
+use crate::kernel::ids::{BillingRunId, ServiceId};
+use crate::runs::renewal::{self, Purpose};
+use crate::runs::selection::{self, Place};
+
+/// Asks for the daily run of a date on the ISP's calendar.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RenewDue {
+    pub date: NaiveDate,
+    /// See [`RunPart`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub together: Option<u16>,
+}
+
+impl Job for RenewDue {
+    const KIND: &'static str = "billing.renew";
+
+    fn dedup_key(&self) -> Option<String> {
+        Some(self.date.to_string())
+    }
+}
+
+/// Asks for a part of a run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunPart {
+    pub run: BillingRunId,
+    pub from: Place,
+    /// How many services share a transaction: as many as is best, unless a test says otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub together: Option<u16>,
+}
+
+impl Job for RunPart {
+    const KIND: &'static str = "billing.run";
+
+    fn dedup_key(&self) -> Option<String> {
+        let run = self.run;
+        Some(match self.from {
+            Place::Charging(None) => format!("{run}"),
+            Place::Charging(Some(after)) => format!("{run} after {} {}", after.next_billing_on, after.id.0),
+            Place::Others(after) => format!("{run} others {}", after.map(|id| id.0).unwrap_or_default()),
+        })
+    }
+}
+
+/// Services that share a transaction, which is what a job looks at. They are locked for as long as that takes, and the numbers
+/// for the last part of it: an interactive invoice waits less than a quarter of a second.
+const TOGETHER: u16 = 500;
+
+/// Opens the daily run of a date, whatever has become due since the last one.
+pub async fn renew_due(db: &TenantDb, job: RenewDue) -> Result<()> {
+    db.write(async move |tx| open(tx, job.date.min(tx.today()), false, job.together).await.map(|_| ()))
+        .await
+}
+
+/// Does a part of a run, and asks for the next one. Doing it again changes nothing.
+pub async fn run_part(db: &TenantDb, job: RunPart) -> Result<()> {
+    let id = job.run;
+    let Some(run) = db.read(async move |tx| queries::find_unchecked(tx, id).await).await? else {
+        return Ok(());
+    };
+    if !goes_on(db, &run).await? {
+        return Ok(());
+    }
+    let together = job.together.unwrap_or(TOGETHER).clamp(1, TOGETHER);
+    let mut place = job.from;
+    loop {
+        let date = run.billing_date;
+        let (services, next) = db
+            .read(async move |tx| {
+                let settings = billing::settings(tx).await?.settings;
+                selection::services(tx, date.min(tx.today()), &settings, place, together).await
+            })
+            .await?;
+        let full = services.len() == usize::from(together);
+        visit(db, &run, services).await?;
+        if full {
+            let next = RunPart { from: next, ..job };
+            return db.write(async move |tx| tx.enqueue(&next, tx.now()).await).await;
+        }
+        match place.beyond() {
+            Some(beyond) => place = beyond,
+            None => return db.write(async move |tx| record::finish(tx, &run).await).await,
+        }
+    }
+}
+
+async fn goes_on(db: &TenantDb, run: &BillingRun) -> Result<bool> {
+    match run.status {
+        OperationStatus::Running => Ok(true),
+        OperationStatus::Succeeded | OperationStatus::Cancelled => Ok(false),
+        OperationStatus::Queued | OperationStatus::Failed => {
+            let run = run.clone();
+            db.write(async move |tx| record::begin(tx, &run).await).await
+        }
+    }
+}
+
+/// Brings services up to the run's date: all in one transaction but those that cannot share it.
+async fn visit(db: &TenantDb, run: &BillingRun, services: Vec<ServiceId>) -> Result<()> {
+    if services.is_empty() {
+        return Ok(());
+    }
+    let aside = match all_together(db, run, services.clone()).await {
+        Ok(aside) => aside,
+        // Nothing is wrong with the services: the part is repeated as a whole.
+        Err(e @ Error::Unavailable(_)) => return Err(e),
+        Err(e) => {
+            let tenant = db.tenant().slug();
+            tracing::info!(tenant, reason = e.summary(), "services are brought up to date one by one");
+            services
+        }
+    };
+    for service in aside {
+        match one_alone(db, run, service).await {
+            Ok(()) => {}
+            Err(e @ Error::Unavailable(_)) => return Err(e),
+            Err(e) => park(db, run, service, &e).await?,
+        }
+    }
+    Ok(())
+}
+
+/// Answers those that have to be looked at alone.
+async fn all_together(db: &TenantDb, run: &BillingRun, services: Vec<ServiceId>) -> Result<Vec<ServiceId>> {
+    let (run, date) = (run.clone(), run.billing_date);
+    if run.dry_run {
+        let tx = db.begin(false).await?;
+        let work = async move |tx: &TenantTx| renewal::together(tx, &services, date.min(tx.today()), Purpose::Look).await;
+        let done = db.twice(&tx, work).await?;
+        drop(tx);
+        return db
+            .write(async move |tx| {
+                record::visited(tx, &run, &done.services, done.issued).await?;
+                Ok(done.aside.clone())
+            })
+            .await;
+    }
+    db.write(async move |tx| {
+        let done = renewal::together(tx, &services, date.min(tx.today()), Purpose::Write).await?;
+        record::visited(tx, &run, &done.services, done.issued).await?;
+        Ok(done.aside)
+    })
+    .await
+}
+
+async fn one_alone(db: &TenantDb, run: &BillingRun, service: ServiceId) -> Result<()> {
+    let (run, date) = (run.clone(), run.billing_date);
+    if run.dry_run {
+        // Never committed.
+        let tx = db.begin(false).await?;
+        let work = async move |tx: &TenantTx| renewal::alone(tx, service, date.min(tx.today())).await;
+        let issued = db.twice(&tx, work).await?;
+        drop(tx);
+        return db
+            .write(async move |tx| record::visited(tx, &run, &[service], issued).await)
+            .await;
+    }
+    db.write(async move |tx| {
+        let issued = renewal::alone(tx, service, date.min(tx.today())).await?;
+        record::visited(tx, &run, &[service], issued).await
+    })
+    .await
+}
+
+/// Names a service in the run that could not be brought up to date.
+async fn park(db: &TenantDb, run: &BillingRun, service: ServiceId, e: &Error) -> Result<()> {
+    tracing::warn!(tenant = db.tenant().slug(), %service, error = e.summary(), "a service could not be renewed");
+    let (code, message) = match e {
+        Error::User(errors) => match errors.first() {
+            Some(UserError { code, message, .. }) => (code.to_string(), message.clone()),
+            None => internal(),
+        },
+        _ => internal(),
+    };
+    let run = run.clone();
+    db.write(async move |tx| record::failed(tx, &run, service, &code, &message).await)
+        .await
+}
+
+fn internal() -> (String, String) {
+    let message = "Something is wrong that only the platform's staff can mend; its log names the service.";
+    ("INTERNAL".to_owned(), message.to_owned())
+}

@@ -1,0 +1,92 @@
+//! What a run writes down of itself.
+
+use super::entity::{BillingRun, OperationStatus};
+use super::events::BillingRunFinished;
+use crate::kernel::db::TenantTx;
+use crate::kernel::error::{Error, Result};
+use crate::kernel::ids::{BillingRunId, ServiceId};
+use crate::runs::held::Tally;
+use crate::runs::selection;
+
+/// It has begun; answers whether it is to go on. A run whose job failed for long, and was tried again by hand, goes on too,
+/// unless there is another of its date meanwhile.
+pub(super) async fn begin(tx: &TenantTx, run: &BillingRun) -> Result<bool> {
+    let settings = crate::billing::settings(tx).await?.settings;
+    let due = selection::count(tx, run.billing_date.min(tx.today()), &settings).await?;
+    let begun = tx
+        .sql(
+            "UPDATE billing_run r SET status = 'RUNNING', started_at = COALESCE(r.started_at, $2), touched_at = $2,
+                 finished_at = NULL, services_due = r.services_considered + $3
+             WHERE r.id = $1 AND (r.status = 'QUEUED' OR r.status = 'FAILED' AND NOT EXISTS (SELECT FROM billing_run o
+                 WHERE o.billing_date = r.billing_date AND o.dry_run = r.dry_run AND o.status IN ('QUEUED', 'RUNNING')))",
+        )
+        .bind(run.id)
+        .bind(tx.now())
+        .bind(i32::try_from(due).unwrap_or(i32::MAX))
+        .run()
+        .await?;
+    Ok(begun == 1)
+}
+
+/// Services were looked at and brought up to date, if it is not a dry run.
+pub(super) async fn visited(tx: &TenantTx, run: &BillingRun, services: &[ServiceId], issued: Tally) -> Result<()> {
+    got_on(tx, run.id, services.len(), issued).await?;
+    if run.dry_run {
+        return Ok(());
+    }
+    tx.sql("UPDATE billing_failure SET resolved_at = $2 WHERE resolved_at IS NULL AND service_id = ANY($1)")
+        .bind(ServiceId::array(services))
+        .bind(tx.now())
+        .run()
+        .await?;
+    Ok(())
+}
+
+/// A service could not be brought up to date.
+pub(super) async fn failed(tx: &TenantTx, run: &BillingRun, service: ServiceId, code: &str, message: &str) -> Result<()> {
+    tx.sql(
+        "INSERT INTO billing_failure (run_id, service_id, code, message, failed_at) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (run_id, service_id) DO UPDATE SET code = EXCLUDED.code, message = EXCLUDED.message,
+             failed_at = EXCLUDED.failed_at, resolved_at = NULL",
+    )
+    .bind(run.id)
+    .bind(service)
+    .bind(code)
+    .bind(message)
+    .bind(tx.now())
+    .run()
+    .await?;
+    got_on(tx, run.id, 1, Tally::default()).await
+}
+
+async fn got_on(tx: &TenantTx, run: BillingRunId, services: usize, issued: Tally) -> Result<()> {
+    tx.sql(
+        "UPDATE billing_run SET services_considered = services_considered + $2, invoices_issued = invoices_issued + $3,
+             total = total + $4, touched_at = $5
+         WHERE id = $1",
+    )
+    .bind(run)
+    .bind(i32::try_from(services).map_err(Error::internal)?)
+    .bind(i32::try_from(issued.invoices).map_err(Error::internal)?)
+    .bind(issued.total)
+    .bind(tx.now())
+    .run()
+    .await?;
+    Ok(())
+}
+
+/// Everything that was due has been looked at.
+pub(super) async fn finish(tx: &TenantTx, run: &BillingRun) -> Result<()> {
+    let finished = tx
+        .sql("UPDATE billing_run SET status = $2, finished_at = $3, touched_at = $3 WHERE id = $1 AND status = 'RUNNING'")
+        .bind(run.id)
+        .bind(OperationStatus::Succeeded)
+        .bind(tx.now())
+        .run()
+        .await?;
+    if finished == 1 {
+        let (billing_run_id, dry_run) = (run.id, run.dry_run);
+        tx.emit(&BillingRunFinished { billing_run_id, dry_run }).await?;
+    }
+    Ok(())
+}

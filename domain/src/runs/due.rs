@@ -1,0 +1,84 @@
+//! What a service is to be charged, and how it goes on, by a day.
+
+use chrono::NaiveDate;
+
+use super::held::{Held, same_periods};
+use crate::kernel::db::TenantTx;
+use crate::kernel::error::Result;
+use crate::plans::{BillIn, Plan};
+
+impl Held {
+    /// Brings the service up to the date: it begins, is charged, goes off, or ends.
+    pub async fn bring_up_to(&mut self, tx: &TenantTx, date: NaiveDate) -> Result<()> {
+        self.start_if_due(tx.now());
+        self.charge_due(tx, date).await?;
+        self.enter_period(tx).await?;
+        self.settle(tx, false).await?;
+        match self.end_due(tx, date) {
+            Some((day, reason)) => self.end(tx, day, reason).await.map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
+    /// Charges what is due by that day.
+    pub async fn charge_due(&mut self, tx: &TenantTx, date: NaiveDate) -> Result<()> {
+        while self.service.next_billing_on.is_some_and(|on| on <= date) && self.charge_next(tx).await? {}
+        Ok(())
+    }
+
+    /// Charges what is due next, as of the day on which it fell due: a run that comes late charges what it would have
+    /// charged in time, and not what a service used that would have been off by then.
+    async fn charge_next(&mut self, tx: &TenantTx) -> Result<bool> {
+        let plan = self.next_plan(tx, self.charged_until()?).await?;
+        if self.plan.bill_in == BillIn::Arrears {
+            return self.charge_used(tx, plan).await;
+        }
+        let Some(on) = self.service.next_billing_on.filter(|_| self.service.state.is_on()) else {
+            return Ok(false);
+        };
+        let as_of = self.zone(tx).start_of_day(on);
+        if !self.facts(tx).await?.renews(as_of) {
+            return Ok(false);
+        }
+        if plan.bill_in == BillIn::Arrears {
+            // Not before the period that is charged has ended.
+            let from = self.service.pending_change.map(|p| p.effective_on);
+            if from.is_some_and(|from| tx.today() < from) {
+                self.service.next_billing_on = from;
+                return Ok(false);
+            }
+            self.set_plan(plan);
+            self.use_on_credit(tx).await?;
+            return Ok(false);
+        }
+        let only_if_covered = self.renews_when_covered();
+        Ok(self.charge_in_advance(tx, &plan, only_if_covered).await?.is_some())
+    }
+
+    /// Charges the period that was used, and goes on under the plan that follows.
+    async fn charge_used(&mut self, tx: &TenantTx, next: Plan) -> Result<bool> {
+        if next.id == self.plan.id || !self.service.state.is_on() {
+            return self.charge_in_arrears(tx).await;
+        }
+        let end = self.next_charge(tx, &self.plan)?.map(|c| c.period.end());
+        if let Some(end) = end {
+            self.charge_used_until(tx, end).await?;
+            if !same_periods(&self.plan, &next) {
+                self.service.anchor_at = Some(end);
+            }
+        }
+        self.set_plan(next.clone());
+        match next.bill_in {
+            BillIn::Arrears => self.use_on_credit(tx).await?,
+            BillIn::Advance => {
+                let only_if_covered = self.renews_when_covered();
+                let charged = self.charge_in_advance(tx, &next, only_if_covered).await?;
+                if charged.is_some() {
+                    self.service.period_starts_at = end.or(self.service.period_starts_at);
+                    self.service.period_ends_at = self.service.billed_until;
+                }
+            }
+        }
+        Ok(true)
+    }
+}

@@ -1,0 +1,129 @@
+//! Which services a run has to look at.
+
+use chrono::{DateTime, Days, NaiveDate, Utc};
+use sea_orm::FromQueryResult;
+use serde::{Deserialize, Serialize};
+
+use crate::billing::rules::BillingSettings;
+use crate::kernel::db::{Sql, TenantTx};
+use crate::kernel::error::Result;
+use crate::kernel::ids::ServiceId;
+
+/// How far a run has come: it looks at services that are to be charged, in the order of the days on which they were, then at
+/// those whose other dates, or debts, ask for something, in the order of their ids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Place {
+    Charging(Option<Chargeable>),
+    Others(Option<ServiceId>),
+}
+
+impl Place {
+    pub const FIRST: Self = Self::Charging(None);
+
+    /// Where a run goes on that has seen all that is there.
+    pub(super) fn beyond(self) -> Option<Self> {
+        match self {
+            Self::Charging(_) => Some(Self::Others(None)),
+            Self::Others(_) => None,
+        }
+    }
+}
+
+/// A service on the day of its next charge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, FromQueryResult)]
+pub struct Chargeable {
+    pub next_billing_on: NaiveDate,
+    pub id: ServiceId,
+}
+
+/// The services at a place, at most `limit`, and the place behind them.
+pub(super) async fn services(
+    tx: &TenantTx,
+    date: NaiveDate,
+    settings: &BillingSettings,
+    place: Place,
+    limit: u16,
+) -> Result<(Vec<ServiceId>, Place)> {
+    match place {
+        Place::Charging(after) => {
+            let due = charging(tx, date, after, limit).await?;
+            let next = Place::Charging(due.last().copied().or(after));
+            Ok((due.into_iter().map(|c| c.id).collect(), next))
+        }
+        Place::Others(after) => {
+            let due = others(tx, date, settings, after, limit).await?;
+            let next = Place::Others(due.last().copied().or(after));
+            Ok((due, next))
+        }
+    }
+}
+
+/// Services that are to be charged by that day, the longest due first.
+async fn charging(tx: &TenantTx, date: NaiveDate, after: Option<Chargeable>, limit: u16) -> Result<Vec<Chargeable>> {
+    tx.sql(
+        "SELECT next_billing_on, id FROM service
+         WHERE status IN ('ACTIVE', 'GRACE', 'SUSPENDED') AND next_billing_on <= $1
+             AND (next_billing_on, id) > (COALESCE($2::date, '-infinity'), COALESCE($3::uuid, '00000000-0000-0000-0000-000000000000'))
+         ORDER BY next_billing_on, id LIMIT $4",
+    )
+    .bind(date)
+    .bind(after.map(|a| a.next_billing_on))
+    .bind(after.map(|a| a.id))
+    .bind(i64::from(limit))
+    .all()
+    .await
+}
+
+/// Services that are not to be charged by that day, `$1`, and that something else asks for by now, `$2`: they begin, expire,
+/// enter another period, end (those blocked since `$3` too), are overdue, or off for what was due by `$4`.
+macro_rules! others {
+    ($head:literal, $tail:literal) => {
+        concat!(
+            $head,
+            " FROM (
+                 SELECT id FROM service WHERE status = 'PENDING' AND started_on <= $1 AND anchor_at IS NOT NULL AND NOT awaits_payment
+                 UNION SELECT id FROM service WHERE status IN ('ACTIVE', 'GRACE') AND access_until <= $2
+                 UNION SELECT id FROM service WHERE status = 'ACTIVE' AND paid_until <= $2
+                 UNION SELECT id FROM service WHERE status IN ('ACTIVE', 'GRACE') AND period_ends_at <= $2 AND billed_until > period_ends_at
+                 UNION SELECT id FROM service WHERE ends_on <= $1 AND status <> 'TERMINATED'
+                 UNION SELECT id FROM service WHERE status = 'SUSPENDED' AND suspension_cause IN ('ARREARS', 'EXPIRED')
+                     AND suspension_since <= $3
+                 UNION SELECT s.id FROM invoice i JOIN invoice_line l ON l.invoice_id = i.id JOIN service s ON s.id = l.service_id
+                     WHERE i.status IN ('ISSUED', 'PARTIALLY_PAID') AND i.due_on < $1
+                         AND (s.status = 'ACTIVE' OR s.status = 'GRACE' AND i.due_on <= $4)
+             ) AS one JOIN service v USING (id)
+             WHERE (v.next_billing_on <= $1 AND v.status IN ('ACTIVE', 'GRACE', 'SUSPENDED')) IS NOT TRUE ",
+            $tail
+        )
+    };
+}
+
+/// Binds `$1` to `$4` of [`others!`].
+fn bind<'t>(sql: Sql<'t>, tx: &TenantTx, date: NaiveDate, settings: &BillingSettings) -> Sql<'t> {
+    let days = |n: u32| Days::new(u64::from(n));
+    let blocked_before: Option<DateTime<Utc>> = settings.terminate_after_days.and_then(|n| tx.now().checked_sub_days(days(n)));
+    // On the day itself nothing is overdue; the due date is the first of the days of grace.
+    let grace_over = date.checked_sub_days(days(settings.grace_days.max(1)));
+    sql.bind(date).bind(tx.now()).bind(blocked_before).bind(grace_over)
+}
+
+async fn others(
+    tx: &TenantTx,
+    date: NaiveDate,
+    settings: &BillingSettings,
+    after: Option<ServiceId>,
+    limit: u16,
+) -> Result<Vec<ServiceId>> {
+    let text = others!("SELECT v.id", "AND ($5::uuid IS NULL OR v.id > $5) ORDER BY v.id LIMIT $6");
+    let some = bind(tx.sql(text), tx, date, settings).bind(after).bind(i64::from(limit));
+    some.scalars().await
+}
+
+/// How many services there are to look at.
+pub(super) async fn count(tx: &TenantTx, date: NaiveDate, settings: &BillingSettings) -> Result<i64> {
+    let text = others!(
+        "SELECT count(*) + (SELECT count(*) FROM service WHERE status IN ('ACTIVE', 'GRACE', 'SUSPENDED') AND next_billing_on <= $1)",
+        ""
+    );
+    Ok(bind(tx.sql(text), tx, date, settings).scalar().await?.unwrap_or(0))
+}
