@@ -30,7 +30,7 @@ impl NewInvoice {
 /// It needs no permission of its own: the use case that issues has asked for one.
 pub async fn issue(tx: &TenantTx, new: NewInvoice) -> Result<Issued> {
     let mut issuing = Issuing::prepare(tx, &new.subscribers()).await?;
-    let issued = issuing.add(tx, &new)?;
+    let issued = issuing.add(tx, new)?;
     issuing.write(tx).await?;
     Ok(issued)
 }

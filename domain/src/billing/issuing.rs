@@ -18,7 +18,7 @@ use super::{registrations, setup, write};
 use crate::kernel::calendar::Period;
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
-use crate::kernel::ids::{InvoiceId, InvoiceLineId, PlanId, ServiceId, SubscriberId};
+use crate::kernel::ids::{InvoiceId, InvoiceLineId, PlanId, ServiceId, SubscriberId, TaxRegistrationId};
 use crate::kernel::money::{Money, MoneyError};
 use crate::ledger;
 use crate::subscribers::{self, Subscriber};
@@ -45,6 +45,8 @@ pub struct Issued {
 
 /// An invoice as it is going to be written.
 pub(super) struct Draft {
+    /// What it was computed from.
+    new: NewInvoice,
     pub id: InvoiceId,
     pub payer: SubscriberId,
     pub due_on: NaiveDate,
@@ -112,10 +114,17 @@ impl Issuing {
 
     /// Forgets the invoices that were added since, and gives back what credit they took.
     pub fn rewind(&mut self, mark: usize) -> Result<()> {
-        for taken in self.drafts.drain(mark..).filter_map(|draft| draft.taken) {
-            if let Some(left) = self.in_hand.get_mut(&taken.payer) {
-                *left = left.checked_add(taken.amount).map_err(Error::internal)?;
-            }
+        for draft in self.drafts.split_off(mark) {
+            self.give_back(draft.taken)?;
+        }
+        Ok(())
+    }
+
+    fn give_back(&mut self, taken: Option<Taken>) -> Result<()> {
+        if let Some(taken) = taken
+            && let Some(left) = self.in_hand.get_mut(&taken.payer)
+        {
+            *left = left.checked_add(taken.amount).map_err(Error::internal)?;
         }
         Ok(())
     }
@@ -128,12 +137,22 @@ impl Issuing {
     }
 
     /// Computes an invoice, which consumes credit in hand; [`Self::write`] issues it.
-    pub fn add(&mut self, tx: &TenantTx, new: &NewInvoice) -> Result<Issued> {
+    pub fn add(&mut self, tx: &TenantTx, new: NewInvoice) -> Result<Issued> {
+        let draft = self.draft(tx, new)?;
+        let issued = Issued {
+            id: draft.id,
+            total: draft.totals.total,
+            paid: draft.is_paid(),
+        };
+        self.drafts.push(draft);
+        Ok(issued)
+    }
+
+    fn draft(&mut self, tx: &TenantTx, new: NewInvoice) -> Result<Draft> {
         let payer = self.subscriber(new.subscriber_id)?.payer();
-        let (registration, computed) = self.compute(tx, new)?;
-        let total = computed.totals.total;
+        let (registration, computed) = self.compute(tx, &new)?;
         let in_hand = self.in_hand(tx, payer);
-        let taken = Taken::of(payer, in_hand, new.id, total)?;
+        let taken = Taken::of(payer, in_hand, new.id, computed.totals.total)?;
         let zone = tx.tenant().timezone();
         let lines = new.lines.iter().zip(computed.lines);
         let lines = lines.map(|(line, amounts)| draft_line(line, amounts, new.subscriber_id, zone));
@@ -145,18 +164,68 @@ impl Issuing {
             totals: computed.totals,
             lines: lines.collect::<Result<_>>()?,
             taken,
+            new,
         };
         if let Some(taken) = &draft.taken {
             let left = in_hand.checked_sub(taken.amount).map_err(Error::internal)?;
             self.in_hand.insert(payer, left);
         }
-        let issued = Issued {
-            id: new.id,
-            total,
-            paid: draft.is_paid(),
-        };
-        self.drafts.push(draft);
-        Ok(issued)
+        Ok(draft)
+    }
+
+    /// Brings what one payer is to pay for several subscribers by one day onto one invoice, a line for each of their services.
+    /// Postpaid charges only: prepaid time gives access as soon as its own invoice is paid.
+    pub fn consolidate(&mut self, tx: &TenantTx) -> Result<()> {
+        let drafts = std::mem::take(&mut self.drafts);
+        let mut groups: Vec<Vec<Draft>> = Vec::with_capacity(drafts.len());
+        let mut of_payer: HashMap<(SubscriberId, NaiveDate, Option<TaxRegistrationId>), usize> = HashMap::new();
+        for draft in drafts {
+            if !draft.new.lines.iter().all(NewLine::is_postpaid_time) {
+                groups.push(vec![draft]);
+                continue;
+            }
+            let key = (draft.payer, draft.due_on, draft.registration.as_ref().map(|r| r.id));
+            let group = *of_payer.entry(key).or_insert(groups.len());
+            match groups.get_mut(group) {
+                Some(group) => group.push(draft),
+                None => groups.push(vec![draft]),
+            }
+        }
+        for mut group in groups {
+            let for_another = group.iter().any(|draft| draft.new.subscriber_id != draft.payer);
+            if group.len() > 1 && for_another {
+                let whole = self.merge(tx, group)?;
+                self.drafts.push(whole);
+            } else {
+                self.drafts.append(&mut group);
+            }
+        }
+        Ok(())
+    }
+
+    fn merge(&mut self, tx: &TenantTx, group: Vec<Draft>) -> Result<Draft> {
+        let mut whole: Option<NewInvoice> = None;
+        for draft in group {
+            self.give_back(draft.taken)?;
+            let whole = whole.get_or_insert_with(|| NewInvoice {
+                id: draft.id,
+                subscriber_id: draft.payer,
+                due_on: draft.due_on,
+                lines: Vec::new(),
+            });
+            whole.lines.extend(draft.new.lines);
+        }
+        let whole = whole.ok_or_else(|| Error::internal("an invoice of no lines"))?;
+        let mut draft = self.draft(tx, whole)?;
+        for (line, new) in draft.lines.iter_mut().zip(&draft.new.lines) {
+            line.description.push_str(&new.site());
+        }
+        Ok(draft)
+    }
+
+    /// How many invoices are to be written, and what they come to.
+    pub fn tally(&self) -> (usize, Decimal) {
+        (self.drafts.len(), self.drafts.iter().map(|d| d.totals.total.amount()).sum())
     }
 
     /// Issues what was added, in its order. The numbers are taken last: their series are locked from there on.

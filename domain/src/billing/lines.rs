@@ -15,7 +15,7 @@ use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, ErrorCode, Result};
 use crate::kernel::ids::{InvoiceLineId, PlanId, ServiceId, SubscriberId};
 use crate::kernel::money::Money;
-use crate::plans::{IntervalUnit, Plan};
+use crate::plans::{IntervalUnit, PaymentMode, Plan};
 use crate::subscribers::Address;
 
 /// A line of an invoice that is to be issued.
@@ -119,6 +119,18 @@ impl NewLine {
             Self::Period(charge) if !charge.difference => Some((charge.service_id, charge.period)),
             Self::Period(_) | Self::Addon(_) | Self::OneTime(_) | Self::LateFee(_) => None,
         }
+    }
+
+    /// Whether it charges a postpaid plan's time.
+    pub(super) fn is_postpaid_time(&self) -> bool {
+        matches!(self, Self::Period(charge) if !charge.difference && charge.plan.payment_mode == PaymentMode::Postpaid)
+    }
+
+    /// Where it is installed, for a description that stands beside those of other sites.
+    pub(super) fn site(&self) -> String {
+        let words = self.installation().map(|a| [Some(a.line1.as_str()), a.city.as_deref()]);
+        let words = words.map(|words| words.into_iter().flatten().collect::<Vec<_>>().join(", "));
+        words.map(|words| format!(", {words}")).unwrap_or_default()
     }
 
     /// Whom it is for, if that is not whom the invoice is for.

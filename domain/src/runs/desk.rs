@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
+use super::held::Tally;
 use super::pricing::Extras;
 use crate::addons::{self, ServiceAddon};
 use crate::billing::rules::BillingSettings;
@@ -142,7 +143,7 @@ impl Desk {
     pub async fn issue(&mut self, tx: &TenantTx, new: NewInvoice) -> Result<Issued> {
         match self {
             Self::Alone => billing::issue(tx, new).await,
-            Self::Together(batch) => batch.issue(tx, &new),
+            Self::Together(batch) => batch.issue(tx, new),
         }
     }
 
@@ -169,6 +170,19 @@ impl Desk {
         Ok(())
     }
 
+    /// Brings together what one payer pays for several; answers the invoices that are left to be issued.
+    pub fn consolidate(&mut self, tx: &TenantTx) -> Result<Tally> {
+        match self {
+            Self::Alone => Ok(Tally::default()),
+            Self::Together(batch) => {
+                batch.issuing.consolidate(tx)?;
+                let (invoices, total) = batch.issuing.tally();
+                let invoices = u32::try_from(invoices).map_err(Error::internal)?;
+                Ok(Tally { invoices, total })
+            }
+        }
+    }
+
     /// Issues the invoices that are left.
     pub async fn close(self, tx: &TenantTx) -> Result<()> {
         match self {
@@ -186,9 +200,13 @@ pub(super) struct Mark {
 }
 
 impl Batch {
-    fn issue(&mut self, tx: &TenantTx, new: &NewInvoice) -> Result<Issued> {
+    fn issue(&mut self, tx: &TenantTx, new: NewInvoice) -> Result<Issued> {
+        let (due_on, covers) = (
+            new.due_on,
+            new.lines.iter().filter_map(billing::NewLine::covers).collect::<Vec<_>>(),
+        );
         let issued = self.issuing.add(tx, new)?;
-        for (service, period) in new.lines.iter().filter_map(billing::NewLine::covers) {
+        for (service, period) in covers {
             let covered = self.covered.entry(service).or_default();
             // What follows is in the order of time; the database is the judge of everything else.
             let after = covered.last().is_none_or(|last| last.ends_at <= period.start());
@@ -200,7 +218,7 @@ impl Batch {
                 ends_at: period.end(),
                 paid: issued.paid,
                 credited: false,
-                due_on: new.due_on,
+                due_on,
             });
         }
         Ok(issued)

@@ -40,11 +40,6 @@ impl Tally {
         self.invoices += 1;
         self.total += issued.total.amount();
     }
-
-    pub fn add(&mut self, other: Self) {
-        self.invoices += other.invoices;
-        self.total += other.total;
-    }
 }
 
 /// Whether two plans have periods of one length.

@@ -62,7 +62,6 @@ pub(super) async fn together(tx: &TenantTx, ids: &[ServiceId], date: NaiveDate, 
         desk = held.swap_desk(Desk::Alone);
         match outcome {
             Ok(()) => {
-                done.issued.add(held.issued);
                 done.services.push(id);
                 changed.push(held);
             }
@@ -74,6 +73,7 @@ pub(super) async fn together(tx: &TenantTx, ids: &[ServiceId], date: NaiveDate, 
             }
         }
     }
+    done.issued = desk.consolidate(tx)?;
     lap.end("decide");
     if purpose == Purpose::Write {
         Held::keep_all(tx, &changed).await?;

@@ -74,6 +74,29 @@ async fn charging(tx: &TenantTx, date: NaiveDate, after: Option<Chargeable>, lim
     .await
 }
 
+/// These services and, where somebody else pays for one of them, those that are to be charged by that day and that the same
+/// one pays for: they are to stand on one invoice.
+pub(super) async fn with_those_of_their_payers(
+    tx: &TenantTx,
+    date: NaiveDate,
+    services: Vec<ServiceId>,
+) -> Result<Vec<ServiceId>> {
+    let more: Vec<ServiceId> = tx
+        .sql(
+            "SELECT s.id FROM service s JOIN subscriber w ON w.id = s.subscriber_id
+             WHERE EXISTS (SELECT FROM subscriber WHERE bill_to_id IS NOT NULL)
+                 AND COALESCE(w.bill_to_id, w.id) IN (SELECT p.bill_to_id FROM service v JOIN subscriber p ON p.id = v.subscriber_id
+                     WHERE v.id = ANY($1) AND p.bill_to_id IS NOT NULL)
+                 AND s.status IN ('ACTIVE', 'GRACE', 'SUSPENDED') AND s.next_billing_on <= $2 AND s.id <> ALL($1)
+             ORDER BY s.id",
+        )
+        .bind(ServiceId::array(&services))
+        .bind(date)
+        .scalars()
+        .await?;
+    Ok(services.into_iter().chain(more).collect())
+}
+
 /// Services that are not to be charged by that day, `$1`, and that something else asks for by now, `$2`: they begin, expire,
 /// enter another period, end (those blocked since `$3` too), are overdue, or off for what was due by `$4`.
 macro_rules! others {

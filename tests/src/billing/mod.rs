@@ -1,6 +1,7 @@
 //! Billing through the API: what invoices come to, their numbers, what they cover, and that the books agree with them.
 
 mod agreement;
+mod consolidated;
 mod credit_notes;
 mod golden;
 mod invoices;

@@ -77,13 +77,19 @@ pub async fn run_part(db: &TenantDb, job: RunPart) -> Result<()> {
     let mut place = job.from;
     loop {
         let date = run.billing_date;
-        let (services, next) = db
+        let (services, next, full) = db
             .read(async move |tx| {
                 let settings = billing::settings(tx).await?.settings;
-                selection::services(tx, date.min(tx.today()), &settings, place, together).await
+                let date = date.min(tx.today());
+                let (services, next) = selection::services(tx, date, &settings, place, together).await?;
+                let full = services.len() == usize::from(together);
+                let services = match place {
+                    Place::Charging(_) => selection::with_those_of_their_payers(tx, date, services).await?,
+                    Place::Others(_) => services,
+                };
+                Ok((services, next, full))
             })
             .await?;
-        let full = services.len() == usize::from(together);
         visit(db, &run, services).await?;
         if full {
             let next = RunPart { from: next, ..job };
