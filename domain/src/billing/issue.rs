@@ -17,6 +17,12 @@ pub struct NewInvoice {
 }
 
 impl NewInvoice {
+    /// Whether it charges nothing but a postpaid service's time and what goes with it.
+    pub(super) fn is_postpaid(&self) -> bool {
+        let mut lines = self.lines.iter();
+        lines.clone().any(NewLine::is_postpaid_time) && lines.all(|line| line.is_postpaid_time() || line.is_addon())
+    }
+
     /// Everyone whom it names.
     pub(super) fn subscribers(&self) -> Vec<SubscriberId> {
         let of_lines = self.lines.iter().filter_map(NewLine::subscriber);

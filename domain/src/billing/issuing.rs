@@ -180,7 +180,7 @@ impl Issuing {
         let mut groups: Vec<Vec<Draft>> = Vec::with_capacity(drafts.len());
         let mut of_payer: HashMap<(SubscriberId, NaiveDate, Option<TaxRegistrationId>), usize> = HashMap::new();
         for draft in drafts {
-            if !draft.new.lines.iter().all(NewLine::is_postpaid_time) {
+            if !draft.new.is_postpaid() {
                 groups.push(vec![draft]);
                 continue;
             }

@@ -126,6 +126,11 @@ impl NewLine {
         matches!(self, Self::Period(charge) if !charge.difference && charge.plan.payment_mode == PaymentMode::Postpaid)
     }
 
+    /// Whether it charges what a service has beside its plan for the same time.
+    pub(super) fn is_addon(&self) -> bool {
+        matches!(self, Self::Addon(_))
+    }
+
     /// Where it is installed, for a description that stands beside those of other sites.
     pub(super) fn site(&self) -> String {
         let words = self.installation().map(|a| [Some(a.line1.as_str()), a.city.as_deref()]);
