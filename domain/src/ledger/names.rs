@@ -68,7 +68,7 @@ mod tests {
         assert_eq!(name(AccountKind::Cash, "MOBILE_MONEY", None), "Assets:Cash:MOBILE-MONEY");
         assert_eq!(
             name(AccountKind::TaxPayable, "Excise duty", None),
-            "Liabilities:Tax:Excise-duty-d3c1dc1a"
+            "Liabilities:Tax:Excise-duty-ce7e56c3"
         );
     }
 

@@ -96,7 +96,8 @@ proptest! {
         let addon = addon(begins, lasts.map(|n| begins + n));
         let whole = charge(zone, first, length, 45);
         let at = zone.start_of_day(day(first + cut.min(length)));
-        let pieces = [cut_at(whole, at, zone).expect("a cut"), Some(charge(zone, first + cut.min(length), length - cut.min(length), 45)).filter(|_| cut < length)];
+        let rest = (cut < length).then(|| charge(zone, first + cut, length - cut, 45));
+        let pieces = [cut_at(whole, at, zone).expect("a cut"), rest];
         let mut days: Vec<NaiveDate> = Vec::new();
         let mut shares = 0;
         for piece in pieces.into_iter().flatten() {
