@@ -20,12 +20,11 @@ async fn told_to_stop_it_finishes_what_it_was_asked_and_ends_well() {
     let owner = server.sign_in("asha.localhost", "owner@asha.example").await;
     // A request and a job that are under way: they wait for what somebody else holds.
     let tenant = &app.db.tenants[0];
-    let mut holder = app.db.admin().await;
-    let hold = format!(
-        "BEGIN; SELECT 1 FROM {0}.branding FOR UPDATE; LOCK TABLE {0}.idempotency IN ACCESS EXCLUSIVE MODE",
-        tenant.role
-    );
-    holder.execute(AssertSqlSafe(hold)).await.unwrap();
+    let (mut of_request, mut of_job) = (app.db.admin().await, app.db.admin().await);
+    let hold = format!("BEGIN; SELECT 1 FROM {}.branding FOR UPDATE", tenant.role);
+    of_request.execute(AssertSqlSafe(hold)).await.unwrap();
+    let hold = format!("BEGIN; LOCK TABLE {}.idempotency IN ACCESS EXCLUSIVE MODE", tenant.role);
+    of_job.execute(AssertSqlSafe(hold)).await.unwrap();
     enqueue(&app.db, tenant, "upkeep.forget_keys", "'{\"date\": \"2026-04-01\"}'", 0, 1).await;
     let (url, http) = (format!("{}/graphql", server.public), server.http.clone());
     let under_way = tokio::spawn(async move {
@@ -48,6 +47,8 @@ async fn told_to_stop_it_finishes_what_it_was_asked_and_ends_well() {
         server.ready().await == Some(503)
     })
     .await;
+    // Neither waits for a lock for longer than ten seconds.
+    of_job.execute("COMMIT").await.unwrap();
     let (status, body) = server.ask("asha.localhost", None, "{ __typename }", json!({})).await;
     assert_eq!((status, &body["data"]["__typename"]), (200, &json!("Query")));
     // Then nobody new is let in, and what is under way goes on. Operators are answered to the last.
@@ -59,7 +60,7 @@ async fn told_to_stop_it_finishes_what_it_was_asked_and_ends_well() {
     .await;
     assert_eq!(server.ready().await, Some(503));
     assert!(server.process.0.try_wait().unwrap().is_none(), "a request is under way");
-    holder.execute("COMMIT").await.unwrap();
+    of_request.execute("COMMIT").await.unwrap();
     let answer = under_way.await.unwrap();
     assert!(answer.contains("Asha at last"), "{answer}");
     let status = server.ended(Duration::from_secs(10)).await;
