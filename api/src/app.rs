@@ -14,8 +14,9 @@ use crate::adapters::dns::Dns;
 use crate::adapters::render::{self, Renderers};
 use crate::config::Config;
 use crate::graphql::{self, ApiSchema};
-use crate::http::Documents;
+use crate::http::{Documents, exports};
 use crate::limits::Limits;
+use crate::turns::Turns;
 
 /// What every request and job stands on. Cheap to clone.
 #[derive(Clone)]
@@ -28,6 +29,8 @@ pub struct Parts {
     pub authenticator: Authenticator,
     pub dns: Dns,
     pub renderers: Renderers,
+    /// Of exports under way.
+    pub exports: Turns,
     pub schema: ApiSchema,
     pub worker: Worker,
     pub limits: Limits,
@@ -72,6 +75,7 @@ impl App {
             authenticator,
             dns,
             renderers,
+            exports: Turns::new(exports::OF_ONE),
             schema: graphql::schema(),
             worker,
         })))

@@ -20,3 +20,4 @@ pub mod secret;
 mod serve;
 mod stop;
 pub mod tether;
+mod turns;

@@ -1,7 +1,6 @@
 //! Typesetting in processes of their own (`render/`, whose `main.rs` says what is said over the pipe). A few are kept warm; one
 //! that a template has brought down, or that takes too long, is replaced.
 
-use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -18,6 +17,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use trunkline_domain::billing::pdf::{Fault, Sheet, TypesetError, Typesetter};
+
+use crate::turns::Turns;
 
 const PROGRAM: &str = "trunkline-render";
 /// Typeset documents are remembered up to so many octets.
@@ -56,7 +57,7 @@ pub struct Renderers {
     idle: Mutex<Vec<Renderer>>,
     slots: Arc<Semaphore>,
     /// One document of an ISP at a time, so that one whose template idles its time away leaves room for others.
-    turns: Mutex<HashMap<i32, Arc<Semaphore>>>,
+    turns: Turns,
     done: Cache<(i32, [u8; 32]), Bytes>,
 }
 
@@ -69,7 +70,7 @@ impl Renderers {
             limits,
             idle: Mutex::default(),
             slots: Arc::new(Semaphore::new(cores.clamp(2, 8))),
-            turns: Mutex::default(),
+            turns: Turns::new(1),
             done: Cache::builder()
                 .max_capacity(REMEMBERED)
                 .weigher(|_, pdf: &Bytes| u32::try_from(pdf.len()).unwrap_or(u32::MAX))
@@ -84,7 +85,7 @@ impl Renderers {
     }
 
     async fn typeset(&self, tenant: i32, sheet: &Sheet) -> Result<Bytes, TypesetError> {
-        let _turn = admitted(self.turn(tenant)).await?;
+        let _turn = admitted(self.turns.of(tenant)).await?;
         let _slot = admitted(self.slots.clone()).await?;
         let warm = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         if let Some(renderer) = warm
@@ -97,11 +98,6 @@ impl Renderers {
             Some(answer) => answer,
             None => Err(TypesetError::Unavailable(format!("{PROGRAM} ended by itself"))),
         }
-    }
-
-    fn turn(&self, tenant: i32) -> Arc<Semaphore> {
-        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        turns.entry(tenant).or_insert_with(|| Arc::new(Semaphore::new(1))).clone()
     }
 
     /// None: the process was lost, and the document is not to blame.

@@ -1,14 +1,18 @@
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
 use trunkline_domain::identity::{Client, SignedIn};
 use trunkline_domain::kernel::ids::UserSessionId;
 use trunkline_domain::{Actor, Error, Result};
 
+use super::answer::{failure, rate_limited};
 use crate::app::App;
 use crate::cookies::Cookies;
 use crate::graphql::ctx::Host;
+use crate::limits::{Caller, Purse};
 
 /// Longer names of browsers are cut.
 const USER_AGENT: usize = 200;
@@ -53,6 +57,39 @@ pub async fn authenticate(app: &App, host: &Host, headers: &HeaderMap, cookies: 
         Err(Error::Unauthenticated) => Ok(nobody()),
         other => other.map(Asker::from),
     }
+}
+
+/// Why somebody is not let in.
+pub enum Refused {
+    /// Asks too often: how long to wait.
+    For(Duration),
+    Because(Error),
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        match self {
+            Self::For(wait) => rate_limited(wait),
+            Self::Because(e) => failure(&e),
+        }
+    }
+}
+
+/// Who asks, and what it may spend. Whoever tries out tokens pays for it like everyone.
+pub async fn admit(
+    app: &App,
+    host: &Host,
+    address: IpAddr,
+    headers: &HeaderMap,
+    cookies: &Cookies,
+) -> std::result::Result<(Asker, Purse), Refused> {
+    let who = authenticate(app, host, headers, cookies).await;
+    let caller = match &who {
+        Ok(who) => Caller::of(&who.actor, host, address),
+        Err(_) => Caller::at(address),
+    };
+    let purse = app.limits.admit(caller, host).map_err(Refused::For)?;
+    Ok((who.map_err(Refused::Because)?, purse))
 }
 
 /// From where somebody asks, as a list of sessions shows it.

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use chrono::NaiveDate;
 use futures::stream;
 use serde::Deserialize;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::OwnedSemaphorePermit;
 use trunkline_domain::books::{self, Export, ExportFormat, PAGE, Scribe};
 use trunkline_domain::kernel::db::{TenantDb, TenantStatus};
 use trunkline_domain::{Actor, Error};
@@ -22,13 +22,13 @@ use super::{auth, host, not_found};
 use crate::app::App;
 use crate::cookies::Cookies;
 use crate::graphql::ctx::Host;
-use crate::limits::{Caller, Denied};
+use crate::limits::Denied;
 
 pub const PATH: &str = "/exports/journal";
 /// What one costs, against what a document of GraphQL does.
 const COST: usize = 5_000;
-/// Exports under way at once.
-static ROOM: Semaphore = Semaphore::const_new(32);
+/// Exports of one ISP under way at once: a slow reader keeps its place for as long as it reads.
+pub const OF_ONE: usize = 8;
 
 /// Where an export is fetched, host-relative.
 pub fn path(export: &Export) -> String {
@@ -68,20 +68,10 @@ pub async fn journal(
     let Host::Tenant(tenant) = &asked else {
         return not_found().await.into_response();
     };
-    let origin = host::origin(&headers);
-    let cookies = Cookies::for_reading(&headers, &origin, app.config.production);
-    let who = match auth::authenticate(&app, &asked, &headers, &cookies).await {
-        Ok(who) => who,
-        Err(e) => {
-            return app
-                .limits
-                .admit(Caller::at(address), &asked)
-                .map_or_else(rate_limited, |_| failure(&e));
-        }
-    };
-    let purse = match app.limits.admit(Caller::of(&who.actor, &asked, address), &asked) {
-        Ok(purse) => purse,
-        Err(wait) => return rate_limited(wait),
+    let cookies = Cookies::for_reading(&headers, &host::origin(&headers), app.config.production);
+    let (who, purse) = match auth::admit(&app, &asked, address, &headers, &cookies).await {
+        Ok(admitted) => admitted,
+        Err(refused) => return refused.into_response(),
     };
     if matches!(*who.actor, Actor::Anonymous) {
         return failure(&Error::Unauthenticated);
@@ -98,7 +88,9 @@ pub async fn journal(
         let message = "Ask with `format` csv, hledger or beancount, and `from` and `to` as calendar dates, if at all.";
         return refuse(StatusCode::BAD_REQUEST, "BAD_ARGUMENT", message);
     };
-    let Ok(place) = ROOM.try_acquire() else { return unavailable() };
+    let Ok(place) = app.exports.of(tenant.number()).try_acquire_owned() else {
+        return unavailable();
+    };
     let db = TenantDb::new(app.database.clone(), tenant.clone(), who.actor);
     match db.write(async move |tx| books::begin_export(tx, &export).await).await {
         Ok(()) => streamed(db, export, place),
@@ -127,7 +119,7 @@ impl Asking {
     }
 }
 
-fn streamed(db: TenantDb, export: Export, place: SemaphorePermit<'static>) -> Response {
+fn streamed(db: TenantDb, export: Export, place: OwnedSemaphorePermit) -> Response {
     let tenant = db.tenant();
     let (kind, ending) = match export.format {
         ExportFormat::Csv => ("text/csv; charset=utf-8; header=present", "csv"),
@@ -162,7 +154,7 @@ struct Reading {
     scribe: Scribe,
     head: Option<String>,
     ended: bool,
-    _place: SemaphorePermit<'static>,
+    _place: OwnedSemaphorePermit,
 }
 
 impl Reading {
@@ -176,7 +168,11 @@ impl Reading {
         let (export, after) = (self.export, self.scribe.after());
         let read = self.db.read(async move |tx| books::page(tx, &export, after).await).await;
         let entries = read.map_err(|e| {
-            tracing::error!(error = e.summary(), "an export was cut short");
+            tracing::error!(
+                tenant = self.db.tenant().slug(),
+                error = e.summary(),
+                "an export was cut short"
+            );
             io::Error::other("cut short")
         })?;
         let mut text = self.scribe.write(&entries);

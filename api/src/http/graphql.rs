@@ -13,14 +13,14 @@ use trunkline_domain::Actor;
 use trunkline_domain::kernel::db::TenantStatus;
 
 use super::address::ClientAddress;
-use super::answer::{Media, failure, rate_limited, refuse};
+use super::answer::{Media, failure, refuse};
 use super::documents::{Audience, PersistedQuery};
 use super::{MAX_BODY, REQUEST_ID, auth, host};
 use crate::app::App;
 use crate::cookies::Cookies;
 use crate::graphql::cost::{Bill, seconds};
 use crate::graphql::ctx::{Asker, Host, RequestCtx};
-use crate::limits::{Caller, Purse};
+use crate::limits::Purse;
 use crate::observe;
 use crate::observe::graphql::Asked;
 
@@ -40,19 +40,9 @@ pub async fn execute(
 ) -> Response {
     let origin = host::origin(&headers);
     let cookies = Cookies::read(&headers, &origin, app.config.production);
-    let who = match auth::authenticate(&app, &asked, &headers, &cookies).await {
-        Ok(who) => who,
-        // Whoever tries out tokens pays for it like everyone.
-        Err(e) => {
-            return app
-                .limits
-                .admit(Caller::at(address), &asked)
-                .map_or_else(rate_limited, |_| failure(&e));
-        }
-    };
-    let purse = match app.limits.admit(Caller::of(&who.actor, &asked, address), &asked) {
-        Ok(purse) => purse,
-        Err(wait) => return rate_limited(wait),
+    let (who, purse) = match auth::admit(&app, &asked, address, &headers, &cookies).await {
+        Ok(admitted) => admitted,
+        Err(refused) => return refused.into_response(),
     };
     if let Host::Tenant(tenant) = &asked
         && !matches!(*who.actor, Actor::Anonymous)

@@ -11,12 +11,11 @@ use trunkline_domain::kernel::db::{Database, Tenant, TenantDb, TenantStatus};
 use trunkline_domain::{Actor, Error, Result};
 
 use super::address::ClientAddress;
-use super::answer::{failure, rate_limited};
+use super::answer::failure;
 use super::{auth, host, not_found};
 use crate::app::App;
 use crate::cookies::Cookies;
 use crate::graphql::ctx::Host;
-use crate::limits::Caller;
 
 /// `GET /invoices/<id>.pdf` on an ISP's host, for whoever may read that invoice by GraphQL; `?download` saves it instead of
 /// showing it. An invoice of another ISP, or of another subscriber, is 404 like one that is not there.
@@ -42,17 +41,9 @@ async fn document(
         return not_found().await.into_response();
     };
     let cookies = Cookies::for_reading(&headers, &host::origin(&headers), app.config.production);
-    let who = auth::authenticate(&app, &asked, &headers, &cookies).await;
-    let caller = match &who {
-        Ok(who) => Caller::of(&who.actor, &asked, address),
-        Err(_) => Caller::at(address),
-    };
-    if let Err(wait) = app.limits.admit(caller, &asked) {
-        return rate_limited(wait);
-    }
-    let actor = match who {
-        Ok(who) => who.actor,
-        Err(e) => return refusal(&e),
+    let actor = match auth::admit(&app, &asked, address, &headers, &cookies).await {
+        Ok((who, _)) => who.actor,
+        Err(refused) => return refused.into_response(),
     };
     let number = tenant.number();
     match printable(app.database.clone(), tenant, actor, id).await {

@@ -11,7 +11,8 @@ use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::ids::{LedgerAccountId, LedgerEntryId, SubscriberId};
 
-/// Books one entry. On a day that is closed it is refused, by the database as well. Its subscriber should be locked already (`subscribers::lock`): subscribers' accounts are updated here.
+/// Books one entry. On a day that is closed it is refused, by the database as well. Its subscriber should be locked already
+/// (`subscribers::lock`): subscribers' accounts are updated here.
 pub async fn post(tx: &TenantTx, entry: Entry) -> Result<LedgerEntryId> {
     let ids = post_all(tx, std::slice::from_ref(&entry)).await?;
     ids.first().copied().ok_or_else(|| Error::internal("nothing was posted"))
