@@ -158,8 +158,11 @@ async fn a_closing_waits_for_whoever_is_booking_and_others_for_it() {
     let booking = isp.db.begin(false).await.unwrap();
     payments::record(&booking, back_dated(subscriber, march)).await.unwrap();
     let waiting = closing(isp.db.clone());
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-    assert!(!waiting.is_finished(), "the closing does not overtake an entry under way");
+    assert_eq!(
+        isp.until_waiting(1).await,
+        1,
+        "the closing does not overtake an entry under way"
+    );
     booking.commit().await.unwrap();
     waiting.await.unwrap().unwrap();
     assert_eq!(isp.payments().await, 1);
@@ -178,8 +181,7 @@ async fn a_closing_waits_for_whoever_is_booking_and_others_for_it() {
         db.write(async move |tx| payments::record(tx, back_dated(subscriber, april)).await)
             .await
     });
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-    assert!(!late.is_finished());
+    assert_eq!(isp.until_waiting(1).await, 1);
     closer.commit().await.unwrap();
     let refused = crate::payments::isp::refused(late.await.unwrap());
     assert_eq!(refused, ["INVALID_STATE "]);

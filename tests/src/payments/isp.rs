@@ -190,6 +190,15 @@ impl Isp {
         let holder = self.db.begin(false).await.unwrap();
         subscribers::lock(&holder, subscriber).await.unwrap().expect("a subscriber");
         let calls: Vec<_> = calls.map(tokio::spawn).collect();
+        let stand = self.until_waiting(waiting).await;
+        drop(holder);
+        let done = join_all(calls).await.into_iter().map(|c| c.unwrap()).collect();
+        assert!(stand >= waiting, "only {stand} of {waiting} calls met");
+        done
+    }
+
+    /// Waits until so many transactions wait for locks, for eight seconds at most; how many do.
+    pub async fn until_waiting(&self, waiting: i64) -> i64 {
         let mut admin = self.test.admin().await;
         let mut stand = 0;
         for _ in 0..400 {
@@ -204,10 +213,7 @@ impl Isp {
             }
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
-        drop(holder);
-        let done = join_all(calls).await.into_iter().map(|c| c.unwrap()).collect();
-        assert!(stand >= waiting, "only {stand} of {waiting} calls met");
-        done
+        stand
     }
 
     pub async fn payments(&self) -> i64 {
