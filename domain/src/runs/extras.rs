@@ -138,9 +138,8 @@ impl Held {
         let first_day = self.service.started_on.unwrap_or(tx.today()).min(tx.today());
         for (n, order) in ordered.iter().enumerate() {
             let at = |field: &str| format!("addons.{n}.{field}");
-            let addon = addons::get(tx, order.addon_id)
-                .await
-                .map_err(|_| Error::not_found(&at("addonId")))?;
+            let known = addons::by_ids(tx, &[order.addon_id]).await?;
+            let addon = known.into_iter().next().ok_or_else(|| Error::not_found(&at("addonId")))?;
             self.check_goes(&addon, &at("addonId"))?;
             let mut checks = Checks::new();
             addons::check_quantity(order.quantity, &at("quantity"), &mut checks);

@@ -85,8 +85,7 @@ pub async fn service_charge_add(tx: &TenantTx, cmd: &AddCharge) -> Result<(OneTi
 /// Takes back a charge that waits for the next invoice.
 pub async fn service_charge_cancel(tx: &TenantTx, id: OneTimeChargeId) -> Result<OneTimeCharge> {
     tx.require(Permission::ServiceWrite)?;
-    let missing = |_| Error::not_found("id");
-    let service = addons::find_charge(tx, id).await.map_err(missing)?.service_id;
+    let service = addons::find_charge(tx, id).await?.service_id;
     Held::lock(tx, service).await?.ok_or_else(|| Error::not_found("id"))?;
     let charge = addons::find_charge(tx, id).await?;
     let cancelled = addons::cancel(tx, &charge).await?;
