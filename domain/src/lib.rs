@@ -19,6 +19,7 @@ pub mod ledger;
 pub mod services;
 
 pub mod addons;
+pub mod discounts;
 
 pub mod billing;
 pub mod radius;
@@ -71,6 +72,9 @@ pub fn registry() -> jobs::Registry {
         .unheard::<identity::events::StaffInvitationRevoked>()
         .unheard::<billing::events::InvoiceIssued>()
         .unheard::<payments::events::PaymentReversed>()
+        .unheard::<discounts::CouponRedeemed>()
+        .unheard::<discounts::DiscountAdded>()
+        .unheard::<discounts::DiscountEnded>()
         .unheard::<addons::ServiceAddonAdded>()
         .unheard::<addons::ServiceAddonEnded>()
         .unheard::<addons::OneTimeChargeAdded>()

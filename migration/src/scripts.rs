@@ -41,6 +41,8 @@ pub(crate) const TENANT: &[Script] = scripts![
     23 "tenant/0023_books.sql",
     26 "tenant/0026_plan_versions.sql",
     27 "tenant/0027_addons.sql",
+    28 "tenant/0028_discounts.sql",
+    29 "tenant/0029_terms.sql",
     30 "tenant/0030_invoice_template.sql",
 ];
 

@@ -11,7 +11,7 @@ const LINES: &[&[&str]] = &[
     &["jobs", "tenants", "identity"],
     &["branding", "plans", "network", "subscribers"],
     &["audit", "services", "ledger"],
-    &["addons"],
+    &["addons", "discounts"],
     &["billing", "radius"],
     &["payments"],
     &["books"],

@@ -380,6 +380,7 @@ async fn register(db: &TenantDb, person: &Person, plan_id: PlanId, key: Uuid) ->
         }
         let order = ServiceOrder {
             addons: Vec::new(),
+            coupon_code: None,
             service: CreateService {
                 subscriber_id: subscriber.id,
                 plan_id,

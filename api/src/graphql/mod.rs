@@ -6,6 +6,7 @@ pub mod billing;
 pub mod branding;
 pub mod cost;
 pub mod ctx;
+pub mod discounts;
 pub mod document;
 pub mod error;
 pub mod identity;
@@ -42,6 +43,7 @@ pub struct Query(
     billing::BillingQuery,
     services::ServicesQuery,
     addons::AddonsQuery,
+    discounts::DiscountsQuery,
     radius::RadiusQuery,
     payments::PaymentsQuery,
     ledger::LedgerQuery,
@@ -64,6 +66,7 @@ pub struct Mutation(
     billing::BillingMutation,
     services::ServicesMutation,
     addons::AddonsMutation,
+    discounts::DiscountsMutation,
     payments::PaymentsMutation,
     ledger::LedgerMutation,
     jobs::JobsMutation,

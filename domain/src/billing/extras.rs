@@ -3,7 +3,7 @@
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
 
-use super::rules::DayShare;
+use super::rules::{DayShare, Discount};
 use crate::kernel::calendar::{Period, Zone};
 use crate::kernel::ids::{ServiceId, SubscriberId};
 use crate::subscribers::Address;
@@ -34,6 +34,7 @@ pub struct AddonCharge {
     pub period: Period,
     /// The days charged of the full period's; None: the whole price, as for hours.
     pub share: Option<DayShare>,
+    pub discount: Option<Discount>,
 }
 
 impl AddonCharge {

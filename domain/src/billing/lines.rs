@@ -20,6 +20,10 @@ use crate::subscribers::Address;
 
 /// A line of an invoice that is to be issued.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "an invoice has few lines, and they live as long as its issuing"
+)]
 pub enum NewLine {
     /// A period of a service; it is covered from then on and cannot be invoiced again.
     Period(ServiceCharge),
@@ -45,6 +49,7 @@ pub struct ServiceCharge {
     pub installation: Option<Address>,
     /// The period is charged already, at another plan's price; the plan's price here is what it costs more.
     pub difference: bool,
+    pub discount: Option<Discount>,
 }
 
 /// It is part of the value of the supply that was paid late, hence taxed as that (CGST Act s.15(2)(d)).
@@ -189,7 +194,9 @@ impl NewLine {
     fn discount(&self) -> Option<Discount> {
         match self {
             Self::OneTime(one) => one.discount_percent.map(|percent| Discount::Percent { percent }),
-            Self::Period(_) | Self::Addon(_) | Self::LateFee(_) => None,
+            Self::Period(charge) => charge.discount.clone(),
+            Self::Addon(charge) => charge.discount.clone(),
+            Self::LateFee(_) => None,
         }
     }
 

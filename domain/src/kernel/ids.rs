@@ -93,6 +93,9 @@ ids! {
     ServiceAddonId = "serviceaddon";
     /// Something that a service is charged for once.
     OneTimeChargeId = "charge";
+    CouponId = "coupon";
+    /// A discount that a service has.
+    ServiceDiscountId = "discount";
     SubscriberId = "subscriber";
     ServiceId = "service";
     InvoiceId = "invoice";

@@ -86,8 +86,8 @@ pub(super) async fn insert_version(tx: &TenantTx, plan: PlanId, new: NewVersion<
     tx.sql(
         "INSERT INTO plan_version (id, plan_id, number, price, currency, tax_inclusive, tax_code, download_kbps, upload_kbps,
              data_cap_bytes, fair_use_download_kbps, fair_use_upload_kbps, simultaneous_sessions, created_at, effective_on,
-             new_services_only)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+             new_services_only, trial_days, term_unit, term_count, exit_kind, exit_value)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
     )
     .bind(PlanVersionId::new())
     .bind(plan)
@@ -105,6 +105,11 @@ pub(super) async fn insert_version(tx: &TenantTx, plan: PlanId, new: NewVersion<
     .bind(tx.now())
     .bind(new.effective_on)
     .bind(new.new_services_only)
+    .bind(terms.trial_days)
+    .bind(terms.minimum_term.as_ref().map(|t| t.unit))
+    .bind(terms.minimum_term.as_ref().map(|t| t.count))
+    .bind(terms.minimum_term.as_ref().map(|t| t.exit_kind))
+    .bind(terms.minimum_term.as_ref().map(|t| t.exit_value))
     .run()
     .await?;
     Ok(())

@@ -1,6 +1,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use sea_orm::FromQueryResult;
+use serde::Serialize;
 
 pub use crate::kernel::calendar::IntervalUnit;
 use crate::kernel::ids::{PlanId, PlanVersionId};
@@ -12,6 +13,22 @@ text_enum! {
     PaymentMode { Prepaid, Postpaid }
     /// Whether a period is invoiced when it begins or when it has ended; only postpaid plans may bill in arrears.
     BillIn { Advance, Arrears }
+}
+
+text_enum! {
+    /// Fixed: an amount. Declining: of the amount, the share of the term that is left. Remaining: so much of each hundred that
+    /// the rest of the term would have cost.
+    ExitKind { Fixed, Declining, Remaining }
+}
+
+/// So long a new service is to last, and what its end before costs.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct MinimumTerm {
+    pub unit: IntervalUnit,
+    pub count: i32,
+    pub exit_kind: ExitKind,
+    /// An amount, or with `Remaining` a percentage.
+    pub exit_value: Decimal,
 }
 
 /// A plan together with one of its versions: the one that counts today, unless a query says otherwise.
@@ -49,9 +66,25 @@ pub struct Plan {
     pub fair_use_download_kbps: Option<i32>,
     pub fair_use_upload_kbps: Option<i32>,
     pub simultaneous_sessions: i32,
+    /// The first days of a new service are free.
+    pub trial_days: Option<i32>,
+    pub term_unit: Option<IntervalUnit>,
+    pub term_count: Option<i32>,
+    pub exit_kind: Option<ExitKind>,
+    pub exit_value: Option<Decimal>,
 }
 
 impl Plan {
+    /// What a new service is bound by, if anything.
+    pub fn minimum_term(&self) -> Option<MinimumTerm> {
+        Some(MinimumTerm {
+            unit: self.term_unit?,
+            count: self.term_count?,
+            exit_kind: self.exit_kind?,
+            exit_value: self.exit_value?,
+        })
+    }
+
     /// Whether a service of this plan logs in over RADIUS.
     pub fn has_network_access(&self) -> bool {
         self.kind != PlanKind::Addon

@@ -13,7 +13,7 @@ mod update;
 mod versions;
 
 pub use create::{CreatePlan, create};
-pub use entity::{BillIn, IntervalUnit, PaymentMode, Plan, PlanKind};
+pub use entity::{BillIn, ExitKind, IntervalUnit, MinimumTerm, PaymentMode, Plan, PlanKind};
 pub use queries::{PlanKey, by_ids, by_version_ids, count, find, get, list, on, version, versions, versions_of, versions_of_all};
 pub use retire::retire;
 pub use rules::Terms;

@@ -17,7 +17,7 @@ macro_rules! select_version {
                  p.created_at, p.version, v.id AS version_id, v.number AS version_number, v.effective_on, v.new_services_only,
                  w.withdrawn_at, v.created_at AS version_created_at, v.price, v.currency, v.tax_inclusive,
                  v.tax_code, v.download_kbps, v.upload_kbps, v.data_cap_bytes, v.fair_use_download_kbps,
-                 v.fair_use_upload_kbps, v.simultaneous_sessions ",
+                 v.fair_use_upload_kbps, v.simultaneous_sessions, v.trial_days, v.term_unit, v.term_count, v.exit_kind, v.exit_value ",
             $from,
             " LEFT JOIN plan_version_withdrawal w ON w.plan_version_id = v.id ",
             $tail

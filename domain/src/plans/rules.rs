@@ -1,7 +1,7 @@
 use rust_decimal::Decimal;
 use serde::Serialize;
 
-use super::entity::Plan;
+use super::entity::{ExitKind, IntervalUnit, MinimumTerm, Plan};
 use crate::kernel::check::Checks;
 use crate::kernel::money::{Currency, Money};
 
@@ -17,6 +17,10 @@ pub struct Terms {
     pub fair_use_download_kbps: Option<i32>,
     pub fair_use_upload_kbps: Option<i32>,
     pub simultaneous_sessions: i32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trial_days: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub minimum_term: Option<MinimumTerm>,
 }
 
 /// Above this a price is a slip of the finger.
@@ -36,6 +40,8 @@ impl Terms {
             fair_use_download_kbps: plan.fair_use_download_kbps,
             fair_use_upload_kbps: plan.fair_use_upload_kbps,
             simultaneous_sessions: plan.simultaneous_sessions,
+            trial_days: plan.trial_days,
+            minimum_term: plan.minimum_term(),
         }
     }
 
@@ -71,5 +77,39 @@ impl Terms {
             "simultaneousSessions",
             "Must be 1 to 1000.",
         );
+        let sound = self.trial_days.is_none_or(|n| (1..=366).contains(&n));
+        checks.ensure(sound, "trialDays", "Must be 1 to 366.");
+        if let Some(term) = &mut self.minimum_term {
+            term.check(checks, currency);
+        }
+    }
+}
+
+impl MinimumTerm {
+    fn check(&mut self, checks: &mut Checks, currency: Currency) {
+        let days = self.unit != IntervalUnit::Hour;
+        checks.ensure(days, "minimumTerm.length.unit", "Must be days, weeks, months or years.");
+        checks.ensure(
+            (1..=366).contains(&self.count),
+            "minimumTerm.length.count",
+            "Must be 1 to 366.",
+        );
+        let field = "minimumTerm.value";
+        checks.ensure(self.exit_value > Decimal::ZERO, field, "Must be more than 0.");
+        if self.exit_kind == ExitKind::Remaining {
+            checks.ensure(self.exit_value <= Decimal::ONE_HUNDRED, field, "Must be at most 100 percent.");
+            checks.ensure(
+                self.exit_value.normalize().scale() <= 4,
+                field,
+                "Must have at most 4 decimals.",
+            );
+            self.exit_value = self.exit_value.round_dp(4).normalize();
+            return;
+        }
+        checks.ensure(self.exit_value <= MAX_PRICE, field, "Is larger than any price can be.");
+        match Money::new(self.exit_value, currency) {
+            Ok(money) => self.exit_value = money.amount(),
+            Err(_) => checks.ensure(false, field, &format!("Must have at most {} decimals.", currency.scale())),
+        }
     }
 }

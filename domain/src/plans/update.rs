@@ -2,7 +2,7 @@ use chrono::{Months, NaiveDate};
 use serde::Serialize;
 
 use super::create::{NewVersion, insert_version};
-use super::entity::Plan;
+use super::entity::{MinimumTerm, Plan};
 use super::queries;
 use super::rules::Terms;
 use super::versions::in_force;
@@ -38,6 +38,8 @@ pub struct UpdatePlan {
     pub fair_use_download_kbps: Patch<i32>,
     pub fair_use_upload_kbps: Patch<i32>,
     pub simultaneous_sessions: Patch<i32>,
+    pub trial_days: Patch<i32>,
+    pub minimum_term: Patch<MinimumTerm>,
     /// From which day on; None: today.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub effective_on: Option<NaiveDate>,
@@ -123,6 +125,8 @@ fn changed(tx: &TenantTx, plan: &Plan, cmd: &UpdatePlan) -> Result<(String, Term
             "simultaneousSessions",
             &mut checks,
         ),
+        trial_days: cmd.trial_days.clone().or(old.trial_days),
+        minimum_term: cmd.minimum_term.clone().or(old.minimum_term),
     };
     terms.check(&mut checks, tx.tenant().currency());
     checks.done()?;

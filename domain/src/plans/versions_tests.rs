@@ -40,6 +40,11 @@ fn version(number: i32, from: Option<i64>, new_services_only: bool, withdrawn: b
         fair_use_download_kbps: None,
         fair_use_upload_kbps: None,
         simultaneous_sessions: 1,
+        trial_days: None,
+        term_unit: None,
+        term_count: None,
+        exit_kind: None,
+        exit_value: None,
     }
 }
 

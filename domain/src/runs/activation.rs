@@ -24,6 +24,9 @@ pub struct ServiceOrder {
     /// What goes with it from its first day, and what is charged once with its first invoice.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub addons: Vec<OrderedAddon>,
+    /// Gives a discount from the first charge on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub coupon_code: Option<String>,
     pub idempotency_key: Uuid,
 }
 
@@ -56,6 +59,7 @@ pub async fn service_create(tx: &TenantTx, cmd: &ServiceOrder) -> Result<(Servic
     let (service, plan) = services::create(tx, id, &cmd.service).await?;
     let mut held = Held::of(tx, service, plan).await?;
     held.order_addons(tx, &cmd.addons).await?;
+    held.redeem_at_order(tx, cmd.coupon_code.as_deref()).await?;
     let invoice = if cmd.activate {
         held.begin(tx, cmd.service.starts_on.unwrap_or(tx.today())).await?
     } else {
@@ -146,6 +150,12 @@ impl Held {
         };
         self.service.started_on = Some(first_day);
         self.service.anchor_at = Some(start);
+        if let Some(invoice) = self.begin_trial(tx, first_day).await? {
+            self.bind(tx).await?;
+            self.settle(tx, false).await?;
+            return Ok(Some(invoice));
+        }
+        self.bind(tx).await?;
         let invoice = match self.plan.bill_in {
             BillIn::Advance => {
                 self.service.awaits_payment = self.settings.activation == ActivationPolicy::OnPayment;

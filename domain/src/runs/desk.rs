@@ -9,6 +9,7 @@ use super::pricing::Extras;
 use crate::addons::{self, ServiceAddon};
 use crate::billing::rules::BillingSettings;
 use crate::billing::{self, Covered, Issued, Issuing, NewInvoice};
+use crate::discounts;
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::ids::{PlanId, PlanVersionId, ServiceId};
@@ -29,7 +30,7 @@ pub(super) struct Batch {
     /// What is charged of each service's time, with what is about to be.
     covered: HashMap<ServiceId, Vec<Covered>>,
     addons: HashMap<ServiceId, Vec<ServiceAddon>>,
-    /// Services with something that waits to be charged once.
+    /// Services with something that waits to be charged once, or with discounts, of which each use is counted.
     charged_once: HashSet<ServiceId>,
 }
 
@@ -73,7 +74,9 @@ impl Desk {
                 .collect(),
             covered: billing::covered_of(tx, ids).await?,
             addons: by(addons::of_services(tx, ids).await?, |addon| addon.service_id),
-            charged_once: addons::with_open_charges(tx, ids).await?.into_iter().collect(),
+            charged_once: (addons::with_open_charges(tx, ids).await?.into_iter())
+                .chain(discounts::with_discounts(tx, ids).await?)
+                .collect(),
         };
         Ok((Self::Together(Box::new(batch)), services))
     }
@@ -107,11 +110,13 @@ impl Desk {
             Self::Alone => Ok(Extras {
                 addons: addons::of_service(tx, service).await?,
                 charges: addons::open_charges(tx, service).await?,
+                discounts: discounts::of_service(tx, service).await?,
             }),
             Self::Together(batch) if batch.charged_once.contains(&service) => Err(not_together()),
             Self::Together(batch) => Ok(Extras {
                 addons: batch.addons.get(&service).cloned().unwrap_or_default(),
                 charges: Vec::new(),
+                discounts: Vec::new(),
             }),
         }
     }

@@ -1,6 +1,6 @@
 //! Add-ons of services: they come and go on a day, and are charged with the periods of the service that has them.
 
-use chrono::{Days, NaiveDate};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use serde::Serialize;
 use uuid::Uuid;
@@ -13,11 +13,12 @@ use crate::addons::{self, Addon, AddonCharging, NewServiceAddon, ServiceAddon};
 use crate::billing::credit_notes::{self, CreditNote};
 use crate::billing::rules::TerminationCredit;
 use crate::billing::{self, Invoice, NewInvoice, NewLine, OfService};
+use crate::discounts;
 use crate::kernel::Permission;
 use crate::kernel::check::Checks;
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
-use crate::kernel::ids::{AddonId, InvoiceId, OneTimeChargeId, ServiceAddonId, ServiceId};
+use crate::kernel::ids::{AddonId, InvoiceId, OneTimeChargeId, ServiceAddonId, ServiceDiscountId, ServiceId};
 use crate::plans::{BillIn, Plan};
 use crate::services::ServiceState;
 
@@ -50,13 +51,18 @@ pub struct EndAddon {
 pub(super) struct Drawn {
     pub invoice: NewInvoice,
     charges: Vec<OneTimeChargeId>,
+    discounts: Vec<ServiceDiscountId>,
+    /// Where the full period begins for which these are given.
+    given_for: DateTime<Utc>,
 }
 
 impl Held {
     /// The invoice over a charge at that plan, with all that the service has beside it.
     pub(super) async fn draw_up(&self, tx: &TenantTx, charge: Charge, plan: &Plan) -> Result<Drawn> {
-        let extras = self.desk.extras(tx, self.service.id).await?;
-        let lines = pricing::lines(&self.as_charged(), plan, charge, &extras, self.zone(tx)).map_err(Error::internal)?;
+        let given_for = self.full_period_of(tx, plan, charge.period.start())?;
+        let mut extras = self.desk.extras(tx, self.service.id).await?;
+        extras.discounts.retain(|d| d.applies(given_for));
+        let lines = pricing::lines(&self.as_charged(), plan, charge, &extras, self.zone(tx))?;
         Ok(Drawn {
             invoice: NewInvoice {
                 id: InvoiceId::new(),
@@ -65,12 +71,15 @@ impl Held {
                 lines,
             },
             charges: extras.charges.iter().map(|one| one.id).collect(),
+            discounts: extras.discounts.iter().map(|d| d.id).collect(),
+            given_for,
         })
     }
 
     pub(super) async fn issue_drawn(&mut self, tx: &TenantTx, drawn: Drawn) -> Result<InvoiceId> {
         let invoice = self.issue(tx, drawn.invoice).await?;
         addons::mark_charged(tx, &drawn.charges, invoice).await?;
+        discounts::mark_used(tx, &drawn.discounts, drawn.given_for, invoice).await?;
         Ok(invoice)
     }
 
@@ -169,13 +178,16 @@ impl Held {
         let zone = self.zone(tx);
         let from = zone.start_of_day(addon.starts_on);
         let mut lines: Vec<NewLine> = Vec::new();
+        let discounts = discounts::of_service(tx, self.service.id).await?;
         for (period, share) in credit_notes::charged_days(tx, self.service.id, from).await? {
             let charge = Charge {
                 period,
                 share: Some(share),
             };
             let one = std::slice::from_ref(addon);
-            lines.extend(pricing::addon_lines(&self.as_charged(), one, charge, zone).map_err(Error::internal)?);
+            let given_for = self.full_period_of(tx, &self.plan, period.start())?;
+            let given: Vec<_> = discounts.iter().filter(|d| d.used.contains(&given_for)).cloned().collect();
+            lines.extend(pricing::addon_lines(&self.as_charged(), one, &given, charge, zone)?);
         }
         if lines.is_empty() {
             return Ok(None);

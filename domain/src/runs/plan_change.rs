@@ -220,7 +220,7 @@ impl Held {
         self.service.pending_change = None;
         let dearer_by = plan.price - self.plan.price;
         let one_document = self.settings.plan_change_document == PlanChangeDocument::Difference;
-        if one_document && self.differ_in_price_alone(&plan) {
+        if one_document && self.differ_in_price_alone(&plan) && !self.has_discounts(tx).await? {
             self.charge_difference(tx, plan, day, dearer_by).await
         } else {
             self.replace(tx, plan, day).await
@@ -262,6 +262,7 @@ impl Held {
                     share: Some(share),
                     installation: self.service.installation_address.clone(),
                     difference: true,
+                    discount: None,
                 })
             });
             let new = NewInvoice {
@@ -293,6 +294,10 @@ impl Held {
                 ));
             }
             BillIn::Advance => notes = credit_notes::credit_time(tx, self.service.id, from, None, &reason).await?,
+            // A free trial, which a change of plan ends.
+            BillIn::Arrears if self.service.billed_until > Some(from) => {
+                notes = credit_notes::credit_time(tx, self.service.id, from, None, &reason).await?;
+            }
             BillIn::Arrears => invoice = self.charge_used_until(tx, from).await?,
         }
         if !same_periods(&self.plan, &plan) {

@@ -1,13 +1,16 @@
 //! What a service is charged for one period: a pure function of what it has. Its plan, its add-ons for the days on which it
-//! has them, and what is charged once.
+//! has them, less the discounts that it has, and what is charged once.
 
 use rust_decimal::Decimal;
 
+use super::discounting::taken_off;
 use super::standing::Charge;
 use crate::addons::{OneTimeCharge, ServiceAddon};
 use crate::billing::rules::{DayShare, PeriodError};
 use crate::billing::{self, AddonCharge, NewLine, OfService, ServiceCharge};
+use crate::discounts::ServiceDiscount;
 use crate::kernel::calendar::{Period, Zone};
+use crate::kernel::error::{Error, Result};
 use crate::plans::Plan;
 
 /// What a service has beside its plan.
@@ -16,17 +19,13 @@ pub(super) struct Extras {
     pub addons: Vec<ServiceAddon>,
     /// Not charged yet.
     pub charges: Vec<OneTimeCharge>,
+    /// Given for the period that is charged.
+    pub discounts: Vec<ServiceDiscount>,
 }
 
 /// The lines of the invoice over a period: the plan's, one for each add-on that the service has on some day of it, and what
 /// waits to be charged once.
-pub(super) fn lines(
-    of: &OfService,
-    plan: &Plan,
-    charge: Charge,
-    extras: &Extras,
-    zone: Zone,
-) -> Result<Vec<NewLine>, PeriodError> {
+pub(super) fn lines(of: &OfService, plan: &Plan, charge: Charge, extras: &Extras, zone: Zone) -> Result<Vec<NewLine>> {
     let mut lines = vec![NewLine::Period(ServiceCharge {
         service_id: of.service_id,
         subscriber_id: of.subscriber_id,
@@ -35,8 +34,9 @@ pub(super) fn lines(
         share: charge.share,
         installation: of.installation.clone(),
         difference: false,
+        discount: taken_off(&extras.discounts, false)?,
     })];
-    lines.extend(addon_lines(of, &extras.addons, charge, zone)?);
+    lines.extend(addon_lines(of, &extras.addons, &extras.discounts, charge, zone)?);
     lines.extend(extras.charges.iter().map(|one| one_time_line(of, one)));
     Ok(lines)
 }
@@ -45,12 +45,15 @@ pub(super) fn lines(
 pub(super) fn addon_lines(
     of: &OfService,
     addons: &[ServiceAddon],
+    discounts: &[ServiceDiscount],
     charge: Charge,
     zone: Zone,
-) -> Result<Vec<NewLine>, PeriodError> {
+) -> Result<Vec<NewLine>> {
     let mut lines = Vec::new();
     for addon in addons {
-        let Some(part) = part_of(addon, charge, zone)? else { continue };
+        let Some(part) = part_of(addon, charge, zone).map_err(Error::internal)? else {
+            continue;
+        };
         lines.push(NewLine::Addon(AddonCharge {
             of: of.clone(),
             charge: addon.charge(),
@@ -61,6 +64,7 @@ pub(super) fn addon_lines(
             tax_code: addon.tax_code.clone(),
             period: part.period,
             share: part.share,
+            discount: taken_off(discounts, true)?,
         }));
     }
     Ok(lines)
@@ -68,7 +72,7 @@ pub(super) fn addon_lines(
 
 /// The days of a charge on which the service has the add-on, as a share of the same full period. Of hours: all of them, or
 /// none if the service has it not on the day on which they begin.
-fn part_of(addon: &ServiceAddon, charge: Charge, zone: Zone) -> Result<Option<Charge>, PeriodError> {
+fn part_of(addon: &ServiceAddon, charge: Charge, zone: Zone) -> std::result::Result<Option<Charge>, PeriodError> {
     let Some(share) = charge.share else {
         let day = zone.local_date(charge.period.start());
         let has = addon.starts_on <= day && addon.ends_on.is_none_or(|end| day < end);

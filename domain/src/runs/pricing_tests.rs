@@ -67,7 +67,7 @@ fn hours_are_charged_whole_or_not_at_all() {
         share: None,
     };
     for (from, until, has) in [(5, None, true), (6, None, false), (0, Some(5), false), (0, Some(6), true)] {
-        let lines = addon_lines(&of(), &[addon(from, until)], pass, zone).expect("lines");
+        let lines = addon_lines(&of(), &[addon(from, until)], &[], pass, zone).expect("lines");
         assert_eq!(charged(&lines).len(), usize::from(has), "{from} {until:?}");
     }
 }
@@ -80,7 +80,7 @@ fn time_that_was_moved_to_other_days_is_shared_evenly() {
         period: Period::of_days(zone, day(0), day(31)).expect("a period"),
         share: Some(DayShare::new(28, 28).expect("all")),
     };
-    let lines = addon_lines(&of(), &[addon(21, None)], moved, zone).expect("lines");
+    let lines = addon_lines(&of(), &[addon(21, None)], &[], moved, zone).expect("lines");
     assert_eq!(charged(&lines)[0].1, Some(DayShare::new(280, 868).expect("a share")));
 }
 
@@ -101,7 +101,7 @@ proptest! {
         let mut days: Vec<NaiveDate> = Vec::new();
         let mut shares = 0;
         for piece in pieces.into_iter().flatten() {
-            for (period, share) in charged(&addon_lines(&of(), std::slice::from_ref(&addon), piece, zone).expect("lines")) {
+            for (period, share) in charged(&addon_lines(&of(), std::slice::from_ref(&addon), &[], piece, zone).expect("lines")) {
                 let (from, until) = (zone.local_date(period.start()), zone.local_date(period.end()));
                 days.extend(from.iter_days().take_while(|d| *d < until));
                 shares += share.expect("days").charged();

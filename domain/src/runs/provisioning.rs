@@ -93,6 +93,8 @@ fn command(plan: &TemplatePlan) -> Result<CreatePlan> {
             fair_use_download_kbps: kbps(plan.fair_use_download_kbps)?,
             fair_use_upload_kbps: kbps(plan.fair_use_upload_kbps)?,
             simultaneous_sessions: plan.simultaneous_sessions.into(),
+            trial_days: None,
+            minimum_term: None,
         },
     })
 }

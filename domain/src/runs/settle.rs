@@ -64,7 +64,9 @@ impl Held {
 
     /// A service whose day has come, and which waits for no payment, begins.
     pub fn start_if_due(&mut self, now: DateTime<Utc>) {
-        let due = self.service.anchor_at.is_some_and(|start| start <= now);
+        // Free days lie before the anchor.
+        let begins = [self.service.anchor_at, self.service.period_starts_at];
+        let due = begins.into_iter().flatten().any(|start| start <= now);
         if due && self.service.state == ServiceState::Pending && !self.service.awaits_payment {
             self.service.state = ServiceState::Active;
         }

@@ -156,6 +156,9 @@ impl Held {
             notes.extend(credit_notes::credit_one_time(tx, self.service.id, &reason).await?);
         }
         self.charge_open_at_end(tx, pending).await?;
+        if !pending {
+            self.charge_exit(tx, day).await?;
+        }
         self.service.state = ServiceState::Terminated;
         self.service.ends_on = Some(day);
         self.service.end_reason = Some(reason);

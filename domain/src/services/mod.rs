@@ -1,6 +1,6 @@
 //! Services: a plan that a subscriber has, from its start to its end, and whether it is on.
 //!
-//! Owns `service`. Invariants: only the transitions of [`ServiceState::may_become`] happen; each change counts `version` up
+//! Owns `service` and `service_term`. Invariants: only the transitions of [`ServiceState::may_become`] happen; each change counts `version` up
 //! by one; a user name belongs to one service that is not terminated, whatever its case. When a service is charged and when
 //! its paid time is over is for `runs` to say, which knows the invoices; here it is written down.
 
@@ -10,6 +10,7 @@ mod events;
 mod queries;
 mod rules;
 mod save;
+mod term;
 
 pub use create::{CreateService, check_start, create};
 pub use entity::{PendingChange, Service, ServiceState, ServiceStatus, Suspension, SuspensionCause};
@@ -20,3 +21,4 @@ pub use queries::{
 };
 pub use rules::{check_network_password, check_reason};
 pub use save::{save, save_all, touch};
+pub use term::{ServiceTerm, bind, term_of};

@@ -52,6 +52,12 @@ impl World {
             let once = json!({ "serviceId": of.service, "description": canary, "unitPrice": "5.00", "idempotencyKey": key() });
             owner.mutate("serviceChargeAdd", once, "charge { id }").await.done();
         }
+        let coupon = json!({ "code": name.replace(' ', "."), "name": canary, "percent": "1" });
+        owner.mutate("couponCreate", coupon, "coupon { id }").await.done();
+        for of in [&first, &second] {
+            let off = json!({ "serviceId": of.service, "couponCode": name.replace(' ', "."), "idempotencyKey": key() });
+            owner.mutate("couponRedeem", off, "discount { id }").await.done();
+        }
         let nas = json!({ "name": canary, "address": format!("10.77.0.{}", tenant.number), "secret": "long-enough-secret" });
         owner.mutate("nasCreate", nas, "nas { id }").await.done();
         if slug != "baraka" {
@@ -124,6 +130,8 @@ pub fn kind_at(root: &RootField, position: &str) -> &'static str {
         ("subscriber", "subscriber"),
         ("serviceAddon", "serviceaddon"),
         ("serviceCharge", "charge"),
+        ("serviceDiscount", "discount"),
+        ("coupon", "coupon"),
         ("service", "service"),
         ("addon", "addon"),
         ("planVersion", "planversion"),
@@ -206,6 +214,8 @@ async fn ids(admin: &mut PgConnection, tenant: &TestTenant) -> Vec<(&'static str
             "addon" => own("addon"),
             "serviceaddon" => own("service_addon"),
             "charge" => own("one_time_charge"),
+            "coupon" => own("coupon"),
+            "discount" => own("service_discount"),
             "subscriber" => own("subscriber"),
             "service" => own("service"),
             "invoice" => own("invoice"),

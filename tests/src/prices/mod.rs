@@ -2,6 +2,9 @@
 //! coupons, trials and minimum terms.
 
 mod addons;
+mod discounts;
+mod periods;
+mod terms;
 mod versions;
 
 use crate::harness::TestApp;

@@ -68,6 +68,7 @@ async fn open(app: &TestApp, tenant: &TestTenant, services: usize) {
             };
             let order = ServiceOrder {
                 addons: Vec::new(),
+                coupon_code: None,
                 service,
                 activate: true,
                 idempotency_key: Uuid::now_v7(),

@@ -1,5 +1,6 @@
 mod mutation;
 mod query;
+mod terms;
 pub mod types;
 mod versions;
 

@@ -4,6 +4,7 @@ use trunkline_domain::kernel::money;
 use trunkline_domain::plans::{self, CreatePlan, Terms, UpdatePlan};
 use trunkline_domain::{Error, Result};
 
+use super::terms::MinimumTermInput;
 use super::versions::{ExistingServices, PlanVersion};
 use crate::graphql::ctx::{CtxExt, lookup};
 use crate::graphql::error::{ApiResult, payload};
@@ -239,6 +240,10 @@ pub struct PlanCreateInput {
     /// How many devices may be on line at once with one user name.
     #[graphql(default = 1)]
     simultaneous_sessions: i32,
+    /// The first days of a new service are free; its first period begins after them. Default: none.
+    trial_days: Option<i32>,
+    /// How long a new service is to last; default: as long as one likes.
+    minimum_term: Option<MinimumTermInput>,
 }
 
 impl From<PlanCreateInput> for CreatePlan {
@@ -261,6 +266,8 @@ impl From<PlanCreateInput> for CreatePlan {
                 fair_use_download_kbps: input.fair_use_download_kbps,
                 fair_use_upload_kbps: input.fair_use_upload_kbps,
                 simultaneous_sessions: input.simultaneous_sessions,
+                trial_days: input.trial_days,
+                minimum_term: input.minimum_term.map(Into::into),
             },
         }
     }
@@ -293,6 +300,10 @@ pub struct PlanUpdateInput {
     fair_use_upload_kbps: MaybeUndefined<i32>,
     /// How many devices may be on line at once with one user name.
     simultaneous_sessions: MaybeUndefined<i32>,
+    /// The first days of a new service are free; null = none.
+    trial_days: MaybeUndefined<i32>,
+    /// How long a new service is to last; null = as long as one likes.
+    minimum_term: MaybeUndefined<MinimumTermInput>,
     /// The first day on which the new price or speed counts; default: today. Not before today. What is not mentioned here is
     /// as it will be on that day.
     effective_from: Option<Date>,
@@ -316,6 +327,8 @@ impl PlanUpdateInput {
             fair_use_download_kbps: patch(self.fair_use_download_kbps, |v| v),
             fair_use_upload_kbps: patch(self.fair_use_upload_kbps, |v| v),
             simultaneous_sessions: patch(self.simultaneous_sessions, |v| v),
+            trial_days: patch(self.trial_days, |v| v),
+            minimum_term: patch(self.minimum_term, Into::into),
             effective_on: self.effective_from.map(|day| day.0),
             existing_services: self.existing_services.into(),
         })

@@ -1,6 +1,7 @@
 use async_graphql::{Enum, ID, InputObject, Object};
 use trunkline_domain::plans;
 
+use super::terms::MinimumTerm;
 use super::types::{Plan, money};
 use crate::graphql::error::{ApiResult, payload};
 use crate::graphql::ids;
@@ -94,6 +95,16 @@ impl PlanVersion {
     /// How many devices may be on line at once with one user name.
     async fn simultaneous_sessions(&self) -> i32 {
         self.0.simultaneous_sessions
+    }
+
+    /// The first days of a new service are free; null = none.
+    async fn trial_days(&self) -> Option<i32> {
+        self.0.trial_days
+    }
+
+    /// How long a new service is to last; null = as long as one likes.
+    async fn minimum_term(&self) -> Option<MinimumTerm> {
+        self.0.minimum_term().map(Into::into)
     }
 
     /// When it was made.

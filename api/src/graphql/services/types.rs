@@ -2,17 +2,18 @@ use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use trunkline_domain::kernel::ids::{ServiceId, SubscriberId};
 use trunkline_domain::runs::{self, ActivateService, ResumeService, ServiceOrder, SetServicePassword, SuspendService};
 use trunkline_domain::services::{self, CreateService};
-use trunkline_domain::{Error, Result, addons, radius};
+use trunkline_domain::{Error, Result, addons, discounts, radius};
 
 use crate::graphql::addons::{OneTimeCharge, OrderedAddonInput, ServiceAddon};
 use crate::graphql::billing::Invoice;
 use crate::graphql::ctx::{CtxExt, lookup};
+use crate::graphql::discounts::ServiceDiscount;
 use crate::graphql::error::{ApiResult, UserError, payload, settle};
 use crate::graphql::ids;
 use crate::graphql::page::connection;
 use crate::graphql::plans::{Plan, PlanVersion};
 use crate::graphql::radius::{OnlineOf, Usage};
-use crate::graphql::scalars::{Date, DateRange, DateTime, Uuid};
+use crate::graphql::scalars::{Date, DateRange, DateTime, Money, Uuid};
 use crate::graphql::subscribers::{Address, AddressInput, Subscriber};
 
 /// PENDING: not yet on. GRACE: unpaid, still on. SUSPENDED: off, may come back. TERMINATED: over.
@@ -199,6 +200,36 @@ impl Service {
         Ok(all.into_iter().map(OneTimeCharge).collect())
     }
 
+    /// What its end would cost on that day, today by default, because its minimum term is not over; null when nothing. Tax is
+    /// in it where it is in the plan's price. Nothing is done.
+    #[graphql(complexity = "5 + child_complexity")]
+    async fn early_end_charge(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first day without service; default: today.")] on: Option<Date>,
+    ) -> ApiResult<Option<Money>> {
+        let id = self.0.id;
+        let day = on.map(|day| day.0);
+        let charge = ctx.rq().read(async move |tx| runs::exit_preview(tx, id, day).await).await?;
+        Ok(charge.map(Into::into))
+    }
+
+    /// The first day on which it may end without a charge, where it is bound to a minimum term.
+    #[graphql(complexity = "5")]
+    async fn bound_until(&self, ctx: &Context<'_>) -> ApiResult<Option<Date>> {
+        let id = self.0.id;
+        let term = ctx.rq().read(async move |tx| services::term_of(tx, id).await).await?;
+        Ok(term.map(|t| Date(t.ends_on)))
+    }
+
+    /// The discounts that it has or had, in the order in which it got them.
+    #[graphql(complexity = "5 + 2 * child_complexity")]
+    async fn discounts(&self, ctx: &Context<'_>) -> ApiResult<Vec<ServiceDiscount>> {
+        let id = self.0.id;
+        let all = ctx.rq().read(async move |tx| discounts::of_service(tx, id).await).await?;
+        Ok(all.into_iter().map(ServiceDiscount).collect())
+    }
+
     /// Whether it has an open session. Needs `session:read`; a subscriber sees its own.
     async fn online(&self, ctx: &Context<'_>) -> ApiResult<Option<bool>> {
         let key = OnlineOf {
@@ -251,6 +282,8 @@ pub struct ServiceCreateInput {
     /// What goes with it from its first day on, and what is charged once with its first invoice.
     #[graphql(default)]
     addons: Vec<OrderedAddonInput>,
+    /// The code of a coupon, which gives a discount from the first charge on.
+    coupon_code: Option<String>,
     /// Makes a repeated call answer with the first one's service.
     idempotency_key: Uuid,
 }
@@ -268,6 +301,7 @@ impl ServiceCreateInput {
             },
             activate: self.activate,
             addons: OrderedAddonInput::commands(self.addons)?,
+            coupon_code: self.coupon_code,
             idempotency_key: self.idempotency_key.0,
         })
     }

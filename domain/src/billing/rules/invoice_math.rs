@@ -68,6 +68,31 @@ pub enum Discount {
     Amount {
         amount: Money,
     },
+    /// Those that were agreed for a service, each off what the ones before left.
+    Agreed {
+        parts: Vec<AgreedDiscount>,
+    },
+}
+
+/// A discount with its name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgreedDiscount {
+    /// Opaque here.
+    pub id: String,
+    pub name: String,
+    pub off: TakenOff,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
+pub enum TakenOff {
+    Percent {
+        #[serde(deserialize_with = "decimal_text")]
+        percent: Decimal,
+    },
+    /// Off a full period's price; off the price of some of its days, their share. Never more than what is left.
+    Amount { amount: Money },
 }
 
 /// Which version of a plan set the price; opaque here.
@@ -182,7 +207,11 @@ pub(super) fn compute_line(
     let mut steps = Steps::new(mode);
     let carried = pool.carried().to_vec();
     let (quantity, unit_price, price) = price(&line.charge, &mut steps)?;
-    let discount = discount(price, line.discount.as_ref(), &mut steps)?;
+    let days = match &line.charge {
+        Charge::Period { days, .. } => *days,
+        Charge::Units { .. } => None,
+    };
+    let discount = discount(price, days, line.discount.as_ref(), &mut steps)?;
     let net = price.checked_sub(discount)?;
     if net.currency() != currency {
         return Err(LineError::Money(MoneyError::CurrencyMismatch {
@@ -251,7 +280,7 @@ fn times(price: Money, units: u32) -> Result<Money, LineError> {
     }
 }
 
-fn discount(price: Money, discount: Option<&Discount>, steps: &mut Steps) -> Result<Money, LineError> {
+fn discount(price: Money, days: Option<DayShare>, discount: Option<&Discount>, steps: &mut Steps) -> Result<Money, LineError> {
     let off = match discount {
         None => return Ok(Money::zero(price.currency())),
         Some(Discount::Amount { amount }) => *amount,
@@ -260,11 +289,32 @@ fn discount(price: Money, discount: Option<&Discount>, steps: &mut Steps) -> Res
             let expr = format!("{} * {percent}%", price.amount());
             steps.round("discount", expr, &value, price.currency())?
         }
+        Some(Discount::Agreed { parts }) => agreed(price, days, parts, steps)?,
     };
     if off.is_negative() || price.checked_sub(off)?.is_negative() {
         return Err(LineError::Discount);
     }
     Ok(off)
+}
+
+fn agreed(price: Money, days: Option<DayShare>, parts: &[AgreedDiscount], steps: &mut Steps) -> Result<Money, LineError> {
+    let mut left = price;
+    for part in parts {
+        let label = format!("discount {}", part.name);
+        let off = match (&part.off, days) {
+            (TakenOff::Percent { percent }, _) => {
+                let value = left.exact() * exact(*percent) / exact(Decimal::ONE_HUNDRED);
+                steps.round(&label, format!("{} * {percent}%", left.amount()), &value, left.currency())?
+            }
+            (TakenOff::Amount { amount }, Some(share)) => prorate(*amount, share, &label, steps)?,
+            (TakenOff::Amount { amount }, None) => *amount,
+        };
+        if off.is_negative() {
+            return Err(LineError::Discount);
+        }
+        left = left.checked_sub(off.at_most(left)?)?;
+    }
+    Ok(price.checked_sub(left)?)
 }
 
 fn total(lines: &[ComputedLine], policy: &InvoicePolicy) -> Result<InvoiceTotals, LineError> {

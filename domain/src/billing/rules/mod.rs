@@ -24,8 +24,8 @@ pub use credit::{
     CreditError, CreditExplanation, CreditedLine, LineAmounts, LineCredit, credit_line, in_proportion, replay_credit,
 };
 pub use invoice_math::{
-    Charge, ComputedInvoice, ComputedLine, Discount, DraftLine, Explanation, InvoicePolicy, InvoiceTotals, LineError,
-    PlanVersionRef, compute_invoice, replay,
+    AgreedDiscount, Charge, ComputedInvoice, ComputedLine, Discount, DraftLine, Explanation, InvoicePolicy, InvoiceTotals,
+    LineError, PlanVersionRef, TakenOff, compute_invoice, replay,
 };
 pub use numbering::{FiscalYear, NumberPattern, NumberRule, NumberingError, StartMonth};
 pub use periods::{BillingAnchor, BillingPeriod, CalendarDay, DayShare, PeriodError, Schedule};

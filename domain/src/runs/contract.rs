@@ -1,0 +1,198 @@
+//! How a service begins and ends by its plan's contract: free days first, and a charge for who leaves before the minimum term
+//! is over.
+
+use chrono::{Days, NaiveDate};
+use num_bigint::BigInt;
+use num_rational::BigRational;
+use num_traits::Zero;
+use rust_decimal::Decimal;
+
+use super::held::Held;
+use super::standing::{self, Charge};
+use crate::billing::rules::{BillingSettings, DayShare, Schedule};
+use crate::billing::{NewInvoice, NewLine, OneTimeCharge, ServiceCharge};
+use crate::kernel::calendar::{Interval, IntervalUnit, Period, Zone, days_between};
+use crate::kernel::db::TenantTx;
+use crate::kernel::error::{Error, Result};
+use crate::kernel::ids::{InvoiceId, ServiceId};
+use crate::kernel::money::{Money, RoundingMode, exact};
+use crate::plans::{self, BillIn, ExitKind, Plan};
+use crate::services::{self, ServiceState, ServiceTerm};
+
+/// What the end of a bound service costs on a day, of a plan with that price whose periods are these; nothing from the term's
+/// own end on. Rounded once.
+pub(super) fn exit_charge(
+    term: &ServiceTerm,
+    day: NaiveDate,
+    price: Money,
+    schedule: &Schedule,
+    zone: Zone,
+    mode: RoundingMode,
+) -> Result<Money> {
+    let currency = price.currency();
+    let day = day.max(term.starts_on);
+    if day >= term.ends_on {
+        return Ok(Money::zero(currency));
+    }
+    let left = BigRational::from_integer(BigInt::from(days_between(day, term.ends_on)));
+    let value = match term.exit_kind {
+        ExitKind::Fixed => exact(term.exit_value),
+        ExitKind::Declining => {
+            let whole = BigRational::from_integer(BigInt::from(days_between(term.starts_on, term.ends_on)));
+            exact(term.exit_value) * left / whole
+        }
+        ExitKind::Remaining => {
+            let share = exact(term.exit_value) / exact(Decimal::ONE_HUNDRED);
+            price.exact() * periods_left(schedule, day, term.ends_on, zone)? * share
+        }
+    };
+    Money::from_exact(&value, currency, mode).map_err(Error::internal)
+}
+
+/// How many periods lie between two days, parts of periods by their days.
+fn periods_left(schedule: &Schedule, from: NaiveDate, until: NaiveDate, zone: Zone) -> Result<BigRational> {
+    let (mut at, end) = (zone.start_of_day(from), zone.start_of_day(until));
+    let mut sum = BigRational::zero();
+    while at < end {
+        let charge = standing::charge_from(schedule, at, zone).map_err(Error::internal)?;
+        let Some(charge) = standing::cut_at(charge, end, zone).map_err(Error::internal)? else {
+            break;
+        };
+        let Some(share) = charge.share else { break };
+        sum += BigRational::new(BigInt::from(share.charged()), BigInt::from(share.total()));
+        at = charge.period.end();
+    }
+    Ok(sum)
+}
+
+impl Held {
+    /// The service begins with free days, if its plan gives some: they are charged at nothing, and its periods begin after
+    /// them. Answers the invoice over nothing.
+    pub(super) async fn begin_trial(&mut self, tx: &TenantTx, first_day: NaiveDate) -> Result<Option<InvoiceId>> {
+        let days = self.plan.trial_days.and_then(|days| u32::try_from(days).ok());
+        let Some(days) = days.filter(|_| self.plan.period_unit != IntervalUnit::Hour) else {
+            return Ok(None);
+        };
+        let zone = self.zone(tx);
+        let end = first_day + Days::new(u64::from(days));
+        let period = Period::of_days(zone, first_day, end).map_err(Error::internal)?;
+        let share = DayShare::new(days, days).map_err(Error::internal)?;
+        let free = Plan {
+            name: format!("{}, free trial", self.plan.name),
+            price: Decimal::ZERO,
+            ..self.plan.clone()
+        };
+        let charge = Charge {
+            period,
+            share: Some(share),
+        };
+        let new = self.free_of_charge(tx, &free, charge);
+        let invoice = self.issue(tx, new).await?;
+        self.service.anchor_at = Some(period.end());
+        self.service.billed_until = Some(period.end());
+        self.service.billed_version_id = Some(self.plan.version_id);
+        self.service.period_starts_at = Some(period.start());
+        self.service.period_ends_at = Some(period.end());
+        self.service.awaits_payment = false;
+        match self.plan.bill_in {
+            BillIn::Advance => self.service.next_billing_on = self.advance_billing_on(tx, period.end()),
+            BillIn::Arrears => {
+                self.use_on_credit(tx).await?;
+                self.service.period_starts_at = Some(period.start());
+            }
+        }
+        Ok(Some(invoice))
+    }
+
+    fn free_of_charge(&self, tx: &TenantTx, free: &Plan, charge: Charge) -> NewInvoice {
+        NewInvoice {
+            id: InvoiceId::new(),
+            subscriber_id: self.service.subscriber_id,
+            due_on: tx.today(),
+            lines: vec![NewLine::Period(ServiceCharge {
+                service_id: self.service.id,
+                subscriber_id: self.service.subscriber_id,
+                plan: free.clone(),
+                period: charge.period,
+                share: charge.share,
+                installation: self.service.installation_address.clone(),
+                difference: false,
+                discount: None,
+            })],
+        }
+    }
+
+    /// Binds the service to its plan's minimum term, if there is one, from its first charged day on.
+    pub(super) async fn bind(&self, tx: &TenantTx) -> Result<()> {
+        let (Some(term), Some(anchor)) = (self.plan.minimum_term(), self.service.anchor_at) else {
+            return Ok(());
+        };
+        let starts_on = self.zone(tx).local_date(anchor);
+        let count = u32::try_from(term.count).map_err(Error::internal)?;
+        let interval = Interval::new(term.unit, count).map_err(Error::internal)?;
+        let ends_on = interval.after(starts_on, 1).map_err(Error::internal)?;
+        let ends_on = ends_on.ok_or_else(|| Error::internal("a term of hours"))?;
+        let term = ServiceTerm {
+            service_id: self.service.id,
+            starts_on,
+            ends_on,
+            exit_kind: term.exit_kind,
+            exit_value: term.exit_value,
+        };
+        services::bind(tx, &term).await
+    }
+
+    /// What it costs to end the service on that day; None when it is not bound then.
+    async fn exit_charge_on(&self, tx: &TenantTx, day: NaiveDate) -> Result<Option<Money>> {
+        let Some(term) = services::term_of(tx, self.service.id).await? else {
+            return Ok(None);
+        };
+        let schedule = match self.service.anchor_at {
+            Some(_) => self.schedule(tx)?,
+            None => return Ok(None),
+        };
+        let currency = self.plan.currency.parse().map_err(Error::internal)?;
+        let price = Money::new(self.plan.price, currency).map_err(Error::internal)?;
+        let mode = rounding(&self.settings);
+        let charge = exit_charge(&term, day, price, &schedule, self.zone(tx), mode)?;
+        Ok(charge.is_positive().then_some(charge))
+    }
+
+    /// Charges the end of a service that is bound still. It is taxed as the plan's price is, of whose supply it is part.
+    pub(super) async fn charge_exit(&mut self, tx: &TenantTx, day: NaiveDate) -> Result<Option<InvoiceId>> {
+        let Some(charge) = self.exit_charge_on(tx, day).await? else {
+            return Ok(None);
+        };
+        let line = NewLine::OneTime(OneTimeCharge {
+            of: Some(self.as_charged()),
+            description: format!("{}, ended before its minimum term", self.plan.name),
+            quantity: Decimal::ONE,
+            unit_price: charge.amount(),
+            tax_inclusive: self.plan.tax_inclusive,
+            discount_percent: None,
+            tax_code: self.plan.tax_code.clone(),
+        });
+        let new = NewInvoice {
+            id: InvoiceId::new(),
+            subscriber_id: self.service.subscriber_id,
+            due_on: self.due_on(tx, &self.plan, tx.now()),
+            lines: vec![line],
+        };
+        self.issue(tx, new).await.map(Some)
+    }
+}
+
+fn rounding(settings: &BillingSettings) -> RoundingMode {
+    settings.rounding_mode
+}
+
+/// The term of a service, and what its end on that day would cost, before tax or with it as the plan's price: nothing is done.
+pub async fn exit_preview(tx: &TenantTx, id: ServiceId, day: Option<NaiveDate>) -> Result<Option<Money>> {
+    let service = services::find(tx, id).await?.ok_or_else(|| Error::not_found("id"))?;
+    if service.state == ServiceState::Terminated {
+        return Ok(None);
+    }
+    let plan = plans::version(tx, service.plan_version_id).await?;
+    let held = Held::of(tx, service, plan).await?;
+    held.exit_charge_on(tx, day.unwrap_or(tx.today())).await
+}

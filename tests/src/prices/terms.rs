@@ -1,0 +1,137 @@
+//! Free trials and minimum terms.
+
+use serde_json::{Value, json};
+
+use super::day;
+use crate::harness::{Ask, TestApp, id, key};
+
+async fn bought(isp: &Ask<'_>, name: &str, plan: Value) -> (String, String, Value) {
+    let plan = isp.plan(name, plan).await;
+    let (subscriber, _) = isp.subscriber(name, json!({})).await;
+    let (service, invoice) = isp.service(&subscriber, &plan, name, json!({})).await;
+    (subscriber, id(&service), invoice)
+}
+
+#[tokio::test]
+async fn a_trial_is_free_and_the_first_period_begins_after_it() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    isp.bills(json!({ "activation": "ON_PAYMENT" })).await;
+    let (prepaid, service, invoice) = bought(&isp, "prepaid", json!({ "trialDays": 14 })).await;
+    assert_eq!(invoice["total"]["amount"], "0.00");
+    assert_eq!(isp.status(&service).await, "ACTIVE", "there is nothing to be paid");
+    let arrears = json!({ "paymentMode": "POSTPAID", "billIn": "ARREARS", "trialDays": 10 });
+    let (postpaid, used, _) = bought(&isp, "arrears", arrears).await;
+    assert_eq!(isp.status(&used).await, "ACTIVE");
+    day(&app, "2026-04-14").await;
+    assert_eq!(isp.lines_of(&prepaid).await.len(), 1);
+    day(&app, "2026-04-15").await;
+    assert_eq!(
+        isp.lines_of(&prepaid).await.concat(),
+        [
+            "Plan prepaid, free trial, 2026-04-01 to 2026-04-14: 0.00",
+            "Plan prepaid, 2026-04-15 to 2026-05-14: 1000.00"
+        ]
+    );
+    isp.pay(&prepaid, "1000.00").await;
+    app.run_jobs().await;
+    assert_eq!(isp.state(&service).await["nextBillingDate"], "2026-05-15");
+    day(&app, "2026-05-11").await;
+    assert_eq!(
+        isp.lines_of(&postpaid).await.concat(),
+        [
+            "Plan arrears, free trial, 2026-04-01 to 2026-04-10: 0.00",
+            "Plan arrears, 2026-04-11 to 2026-05-10: 1000.00"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn who_leaves_during_the_trial_owes_nothing_and_a_trial_to_come_begins_on_its_day() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    let plan = isp.plan("home", json!({ "trialDays": 14 })).await;
+    let (subscriber, _) = isp.subscriber("Ravi", json!({})).await;
+    let (service, _) = isp
+        .service(&subscriber, &plan, "ravi", json!({ "startsOn": "2026-04-05" }))
+        .await;
+    assert_eq!(isp.status(&id(&service)).await, "PENDING");
+    day(&app, "2026-04-05").await;
+    assert_eq!(isp.status(&id(&service)).await, "ACTIVE");
+    day(&app, "2026-04-08").await;
+    let input = json!({ "id": service["id"], "reason": "No", "idempotencyKey": key() });
+    isp.mutate("serviceTerminate", input, "service { status }").await.done();
+    day(&app, "2026-05-08").await;
+    assert_eq!(isp.lines_of(&subscriber).await.len(), 1);
+}
+
+#[tokio::test]
+async fn who_leaves_before_the_minimum_term_pays_for_it() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    isp.bills(json!({ "dueDays": 300 })).await;
+    let term = |charge: &str, value: &str| {
+        let length = json!({ "unit": "MONTH", "count": 12 });
+        json!({ "paymentMode": "POSTPAID", "minimumTerm": { "length": length, "charge": charge, "value": value } })
+    };
+    let cases = [
+        ("fixed", term("FIXED", "2500.00"), "2500.00"),
+        // 274 of 365 days are left from the first of July on.
+        ("declining", term("DECLINING", "3650.00"), "2740.00"),
+        // Nine months at 1000.00, half of it.
+        ("remaining", term("REMAINING", "50"), "4500.00"),
+    ];
+    let mut bound = Vec::new();
+    for (name, plan, _) in &cases {
+        bound.push(bought(&isp, name, plan.clone()).await);
+    }
+    day(&app, "2026-07-01").await;
+    let preview = "query($id: ID!, $on: Date) { service(id: $id) { boundUntil earlyEndCharge(on: $on) { amount } } }";
+    for ((subscriber, service, _), (name, _, charge)) in bound.iter().zip(&cases) {
+        let seen = isp.gql(preview, json!({ "id": service })).await.at("service");
+        assert_eq!(
+            seen,
+            json!({ "boundUntil": "2027-04-01", "earlyEndCharge": { "amount": charge } }),
+            "{name}"
+        );
+        let later = isp
+            .gql(preview, json!({ "id": service, "on": "2027-04-01" }))
+            .await
+            .at("service.earlyEndCharge");
+        assert_eq!(later, Value::Null);
+        let input = json!({ "id": service, "reason": "Moved", "idempotencyKey": key() });
+        isp.mutate("serviceTerminate", input, "service { status }").await.done();
+        let last = isp.lines_of(subscriber).await.pop().unwrap();
+        assert_eq!(last, [format!("Plan {name}, ended before its minimum term: {charge}")]);
+    }
+    app.run_jobs().await;
+}
+
+#[tokio::test]
+async fn bad_terms_are_refused() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    let term = |unit: &str, count: i32, value: &str| json!({ "length": { "unit": unit, "count": count }, "charge": "REMAINING", "value": value });
+    for (changes, refusal) in [
+        (json!({ "trialDays": 0 }), "INVALID trialDays"),
+        (json!({ "trialDays": -3 }), "INVALID trialDays"),
+        (
+            json!({ "minimumTerm": term("HOUR", 1, "5") }),
+            "INVALID minimumTerm.length.unit",
+        ),
+        (
+            json!({ "minimumTerm": term("MONTH", 0, "5") }),
+            "INVALID minimumTerm.length.count",
+        ),
+        (json!({ "minimumTerm": term("MONTH", 1, "0") }), "INVALID minimumTerm.value"),
+        (json!({ "minimumTerm": term("MONTH", 1, "101") }), "INVALID minimumTerm.value"),
+    ] {
+        let mut input = json!({ "code": "x", "name": "X", "paymentMode": "PREPAID", "price": "1.00", "period": { "unit": "MONTH", "count": 1 } });
+        input.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        assert_eq!(
+            isp.mutate("planCreate", input, "plan { id }").await.refusals(),
+            [refusal],
+            "{changes}"
+        );
+    }
+}
