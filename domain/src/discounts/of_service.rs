@@ -9,7 +9,7 @@ use super::events::{CouponRedeemed, DiscountAdded, DiscountEnded};
 use crate::kernel::check::Checks;
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, ErrorCode, Result};
-use crate::kernel::ids::{CouponId, InvoiceId, ServiceDiscountId, ServiceId, SubscriberId};
+use crate::kernel::ids::{CouponId, ServiceDiscountId, ServiceId, SubscriberId};
 use crate::kernel::money::Money;
 
 /// A service has so many discounts at most at a time.
@@ -191,18 +191,18 @@ pub async fn end(tx: &TenantTx, discount: &ServiceDiscount) -> Result<ServiceDis
     find_of_service(tx, discount.id).await
 }
 
-/// Notes that these were given for the full period that begins then. Given for it again, they count once.
-pub async fn mark_used(tx: &TenantTx, ids: &[ServiceDiscountId], period: DateTime<Utc>, invoice: InvoiceId) -> Result<()> {
-    if ids.is_empty() {
+/// Notes that these were given for the full periods that begin then. Given for one again, they count once.
+pub async fn mark_used(tx: &TenantTx, given: &[(ServiceDiscountId, DateTime<Utc>)]) -> Result<()> {
+    if given.is_empty() {
         return Ok(());
     }
+    let (ids, periods): (Vec<_>, Vec<_>) = given.iter().copied().unzip();
     tx.sql(
-        "INSERT INTO discount_use (service_discount_id, period_starts_at, invoice_id)
-         SELECT d.id, $2, $3 FROM unnest($1::uuid[]) AS d(id) ON CONFLICT DO NOTHING",
+        "INSERT INTO discount_use (service_discount_id, period_starts_at)
+         SELECT u.id, u.period FROM unnest($1::uuid[], $2::timestamptz[]) AS u(id, period) ON CONFLICT DO NOTHING",
     )
-    .bind(ServiceDiscountId::array(ids))
-    .bind(period)
-    .bind(invoice)
+    .bind(ServiceDiscountId::array(&ids))
+    .bind(periods)
     .run()
     .await?;
     Ok(())
@@ -216,11 +216,11 @@ pub async fn of_service(tx: &TenantTx, service: ServiceId) -> Result<Vec<Service
         .await
 }
 
-/// Those of the services that have a discount that was not ended.
-pub async fn with_discounts(tx: &TenantTx, services: &[ServiceId]) -> Result<Vec<ServiceId>> {
-    tx.sql("SELECT DISTINCT service_id FROM service_discount WHERE service_id = ANY($1) AND ended_at IS NULL")
+/// The discounts of many services, each one's in the order in which it got them, but for those that were ended.
+pub async fn of_services(tx: &TenantTx, services: &[ServiceId]) -> Result<Vec<ServiceDiscount>> {
+    tx.sql(select!("WHERE d.service_id = ANY($1) AND d.ended_at IS NULL ORDER BY d.id"))
         .bind(ServiceId::array(services))
-        .scalars()
+        .all()
         .await
 }
 

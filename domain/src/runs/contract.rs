@@ -9,7 +9,8 @@ use rust_decimal::Decimal;
 
 use super::held::Held;
 use super::standing::{self, Charge};
-use crate::billing::rules::{BillingSettings, DayShare, Schedule};
+use crate::billing::credit_notes::{self, ChargedDays};
+use crate::billing::rules::{DayShare, Schedule};
 use crate::billing::{NewInvoice, NewLine, OneTimeCharge, ServiceCharge};
 use crate::kernel::calendar::{Interval, IntervalUnit, Period, Zone, days_between};
 use crate::kernel::db::TenantTx;
@@ -19,8 +20,8 @@ use crate::kernel::money::{Money, RoundingMode, exact};
 use crate::plans::{self, BillIn, ExitKind, Plan};
 use crate::services::{self, ServiceState, ServiceTerm};
 
-/// What the end of a bound service costs on a day, of a plan with that price whose periods are these; nothing from the term's
-/// own end on. Rounded once.
+/// What the end of a bound service costs on a day, of a plan with that price whose periods are these; nothing during a free
+/// trial, which comes before the term, and nothing from the term's own end on. Rounded once.
 pub(super) fn exit_charge(
     term: &ServiceTerm,
     day: NaiveDate,
@@ -30,8 +31,7 @@ pub(super) fn exit_charge(
     mode: RoundingMode,
 ) -> Result<Money> {
     let currency = price.currency();
-    let day = day.max(term.starts_on);
-    if day >= term.ends_on {
+    if day < term.starts_on || day >= term.ends_on {
         return Ok(Money::zero(currency));
     }
     let left = BigRational::from_integer(BigInt::from(days_between(day, term.ends_on)));
@@ -104,6 +104,20 @@ impl Held {
         Ok(Some(invoice))
     }
 
+    /// Whether these days are of a free trial. A plan that costs nothing gives none.
+    pub(super) fn is_free_trial(&self, charged: &ChargedDays) -> bool {
+        charged.price.is_zero() && self.plan.price > Decimal::ZERO
+    }
+
+    /// Whether a free trial goes on on that day.
+    pub(super) async fn in_free_trial(&self, tx: &TenantTx, day: NaiveDate) -> Result<bool> {
+        if self.plan.trial_days.is_none() {
+            return Ok(false);
+        }
+        let charged = credit_notes::charged_days(tx, self.service.id, self.zone(tx).start_of_day(day)).await?;
+        Ok(charged.iter().any(|days| self.is_free_trial(days)))
+    }
+
     fn free_of_charge(&self, tx: &TenantTx, free: &Plan, charge: Charge) -> NewInvoice {
         NewInvoice {
             id: InvoiceId::new(),
@@ -153,8 +167,7 @@ impl Held {
         };
         let currency = self.plan.currency.parse().map_err(Error::internal)?;
         let price = Money::new(self.plan.price, currency).map_err(Error::internal)?;
-        let mode = rounding(&self.settings);
-        let charge = exit_charge(&term, day, price, &schedule, self.zone(tx), mode)?;
+        let charge = exit_charge(&term, day, price, &schedule, self.zone(tx), self.settings.rounding_mode)?;
         Ok(charge.is_positive().then_some(charge))
     }
 
@@ -180,10 +193,6 @@ impl Held {
         };
         self.issue(tx, new).await.map(Some)
     }
-}
-
-fn rounding(settings: &BillingSettings) -> RoundingMode {
-    settings.rounding_mode
 }
 
 /// The term of a service, and what its end on that day would cost, before tax or with it as the plan's price: nothing is done.

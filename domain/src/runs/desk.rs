@@ -4,15 +4,17 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
+use chrono::{DateTime, Utc};
+
 use super::held::Tally;
 use super::pricing::Extras;
 use crate::addons::{self, ServiceAddon};
 use crate::billing::rules::BillingSettings;
 use crate::billing::{self, Covered, Issued, Issuing, NewInvoice};
-use crate::discounts;
+use crate::discounts::{self, ServiceDiscount};
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
-use crate::kernel::ids::{PlanId, PlanVersionId, ServiceId};
+use crate::kernel::ids::{PlanId, PlanVersionId, ServiceDiscountId, ServiceId};
 use crate::plans::{self, Plan};
 use crate::services::{self, Service};
 
@@ -30,8 +32,11 @@ pub(super) struct Batch {
     /// What is charged of each service's time, with what is about to be.
     covered: HashMap<ServiceId, Vec<Covered>>,
     addons: HashMap<ServiceId, Vec<ServiceAddon>>,
-    /// Services with something that waits to be charged once, or with discounts, of which each use is counted.
+    /// Services with something that waits to be charged once.
     charged_once: HashSet<ServiceId>,
+    discounts: HashMap<ServiceId, Vec<ServiceDiscount>>,
+    /// For which periods discounts are about to be given.
+    given: Vec<(ServiceDiscountId, DateTime<Utc>)>,
 }
 
 /// Something that is done to a service in the middle of deciding about it, in statements of its own.
@@ -74,9 +79,9 @@ impl Desk {
                 .collect(),
             covered: billing::covered_of(tx, ids).await?,
             addons: by(addons::of_services(tx, ids).await?, |addon| addon.service_id),
-            charged_once: (addons::with_open_charges(tx, ids).await?.into_iter())
-                .chain(discounts::with_discounts(tx, ids).await?)
-                .collect(),
+            charged_once: addons::with_open_charges(tx, ids).await?.into_iter().collect(),
+            discounts: by(discounts::of_services(tx, ids).await?, |discount| discount.service_id),
+            given: Vec::new(),
         };
         Ok((Self::Together(Box::new(batch)), services))
     }
@@ -116,8 +121,24 @@ impl Desk {
             Self::Together(batch) => Ok(Extras {
                 addons: batch.addons.get(&service).cloned().unwrap_or_default(),
                 charges: Vec::new(),
-                discounts: Vec::new(),
+                discounts: batch.discounts.get(&service).cloned().unwrap_or_default(),
             }),
+        }
+    }
+
+    /// Notes for which periods a service was given discounts.
+    pub async fn mark_used(
+        &mut self,
+        tx: &TenantTx,
+        service: ServiceId,
+        given: Vec<(ServiceDiscountId, DateTime<Utc>)>,
+    ) -> Result<()> {
+        match self {
+            Self::Alone => discounts::mark_used(tx, &given).await,
+            Self::Together(batch) => {
+                batch.give(service, given);
+                Ok(())
+            }
         }
     }
 
@@ -159,6 +180,8 @@ impl Desk {
             Self::Together(batch) => Mark {
                 invoices: batch.issuing.mark(),
                 covered: batch.covered.get(&service).cloned(),
+                given: batch.given.len(),
+                discounts: batch.discounts.get(&service).cloned(),
             },
         }
     }
@@ -171,6 +194,10 @@ impl Desk {
                 Some(covered) => batch.covered.insert(service, covered),
                 None => batch.covered.remove(&service),
             };
+            batch.given.truncate(mark.given);
+            if let Some(discounts) = mark.discounts {
+                batch.discounts.insert(service, discounts);
+            }
         }
         Ok(())
     }
@@ -192,7 +219,10 @@ impl Desk {
     pub async fn close(self, tx: &TenantTx) -> Result<()> {
         match self {
             Self::Alone => Ok(()),
-            Self::Together(mut batch) => batch.issuing.write(tx).await,
+            Self::Together(mut batch) => {
+                batch.issuing.write(tx).await?;
+                discounts::mark_used(tx, &batch.given).await
+            }
         }
     }
 }
@@ -202,9 +232,20 @@ impl Desk {
 pub(super) struct Mark {
     invoices: usize,
     covered: Option<Vec<Covered>>,
+    given: usize,
+    discounts: Option<Vec<ServiceDiscount>>,
 }
 
 impl Batch {
+    /// The service's next period, in the same run, finds these given.
+    fn give(&mut self, service: ServiceId, given: Vec<(ServiceDiscountId, DateTime<Utc>)>) {
+        for discount in self.discounts.entry(service).or_default() {
+            let of_it = given.iter().filter(|(id, _)| *id == discount.id);
+            discount.used.extend(of_it.map(|(_, period)| *period));
+        }
+        self.given.extend(given);
+    }
+
     fn issue(&mut self, tx: &TenantTx, new: NewInvoice) -> Result<Issued> {
         let (due_on, covers) = (
             new.due_on,

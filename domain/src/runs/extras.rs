@@ -79,7 +79,8 @@ impl Held {
     pub(super) async fn issue_drawn(&mut self, tx: &TenantTx, drawn: Drawn) -> Result<InvoiceId> {
         let invoice = self.issue(tx, drawn.invoice).await?;
         addons::mark_charged(tx, &drawn.charges, invoice).await?;
-        discounts::mark_used(tx, &drawn.discounts, drawn.given_for, invoice).await?;
+        let given: Vec<_> = drawn.discounts.into_iter().map(|id| (id, drawn.given_for)).collect();
+        self.desk.mark_used(tx, self.service.id, given).await?;
         Ok(invoice)
     }
 
@@ -179,13 +180,16 @@ impl Held {
         let from = zone.start_of_day(addon.starts_on);
         let mut lines: Vec<NewLine> = Vec::new();
         let discounts = discounts::of_service(tx, self.service.id).await?;
-        for (period, share) in credit_notes::charged_days(tx, self.service.id, from).await? {
+        for charged in credit_notes::charged_days(tx, self.service.id, from).await? {
+            if self.is_free_trial(&charged) {
+                continue;
+            }
             let charge = Charge {
-                period,
-                share: Some(share),
+                period: charged.period,
+                share: Some(charged.share),
             };
             let one = std::slice::from_ref(addon);
-            let given_for = self.full_period_of(tx, &self.plan, period.start())?;
+            let given_for = self.full_period_of(tx, &self.plan, charged.period.start())?;
             let given: Vec<_> = discounts.iter().filter(|d| d.used.contains(&given_for)).cloned().collect();
             lines.extend(pricing::addon_lines(&self.as_charged(), one, &given, charge, zone)?);
         }

@@ -220,7 +220,8 @@ impl Held {
         self.service.pending_change = None;
         let dearer_by = plan.price - self.plan.price;
         let one_document = self.settings.plan_change_document == PlanChangeDocument::Difference;
-        if one_document && self.differ_in_price_alone(&plan) && !self.has_discounts(tx).await? {
+        let in_trial = self.in_free_trial(tx, day).await?;
+        if one_document && self.differ_in_price_alone(&plan) && !in_trial && !self.has_discounts(tx).await? {
             self.charge_difference(tx, plan, day, dearer_by).await
         } else {
             self.replace(tx, plan, day).await
@@ -250,7 +251,7 @@ impl Held {
             notes = credit_notes::credit_difference(tx, self.service.id, from, difference, &reason).await?;
         } else if dearer_by > Decimal::ZERO {
             let charged = credit_notes::charged_days(tx, self.service.id, from).await?;
-            let lines = charged.into_iter().map(|(period, share)| {
+            let lines = charged.into_iter().map(|days| {
                 NewLine::Period(ServiceCharge {
                     service_id: self.service.id,
                     subscriber_id: self.service.subscriber_id,
@@ -258,8 +259,8 @@ impl Held {
                         price: difference.amount(),
                         ..plan.clone()
                     },
-                    period,
-                    share: Some(share),
+                    period: days.period,
+                    share: Some(days.share),
                     installation: self.service.installation_address.clone(),
                     difference: true,
                     discount: None,
@@ -300,7 +301,8 @@ impl Held {
             }
             BillIn::Arrears => invoice = self.charge_used_until(tx, from).await?,
         }
-        if !same_periods(&self.plan, &plan) {
+        // Charged time that lies before the anchor is a free trial, which ends here.
+        if !same_periods(&self.plan, &plan) || self.service.anchor_at > Some(from) {
             self.service.anchor_at = Some(from);
         }
         self.service.billed_until = Some(from);

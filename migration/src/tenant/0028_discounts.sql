@@ -50,7 +50,6 @@ CREATE INDEX service_discount_coupon ON service_discount (coupon_id, subscriber_
 CREATE TABLE discount_use (
     service_discount_id uuid NOT NULL REFERENCES service_discount,
     period_starts_at    timestamptz NOT NULL,
-    invoice_id          uuid NOT NULL REFERENCES invoice,
     PRIMARY KEY (service_discount_id, period_starts_at)
 );
 

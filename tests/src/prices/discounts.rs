@@ -3,6 +3,7 @@
 use futures::future::join_all;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
+use trunkline_domain::billing::rules::{Explanation, replay};
 
 use super::day;
 use crate::harness::{Answer, Ask, TestApp, id, key};
@@ -30,11 +31,31 @@ impl Ask<'_> {
         self.mutate("couponRedeem", input, "discount { id couponId }").await
     }
 
-    async fn owes(&self, subscriber: &str) -> String {
+    async fn balance_of(&self, subscriber: &str) -> String {
         let query = "query($id: ID!) { subscriber(id: $id) { balance { amount } } }";
         self.gql(query, json!({ "id": subscriber }))
             .await
             .text_at("subscriber.balance.amount")
+    }
+}
+
+/// Each line comes out of its explanation again, discount and taxes with it.
+fn replays(invoice: &Value) {
+    for line in invoice["lines"].as_array().unwrap() {
+        let of: Explanation = serde_json::from_value(line["explanation"].clone()).unwrap();
+        let again = replay(&of).unwrap();
+        let shown = |name: &str| line[name]["amount"].as_str().unwrap().parse::<Decimal>().unwrap();
+        assert_eq!(
+            (again.discount.amount(), again.amount.amount()),
+            (shown("discount"), shown("amount")),
+            "{line:#}"
+        );
+        let taxes: Decimal = again.taxes.iter().map(|tax| tax.amount.amount()).sum();
+        let shown = line["taxes"].as_array().unwrap().iter();
+        let shown: Decimal = shown
+            .map(|t| t["amount"]["amount"].as_str().unwrap().parse::<Decimal>().unwrap())
+            .sum();
+        assert_eq!(taxes, shown, "{line:#}");
     }
 }
 
@@ -80,12 +101,14 @@ async fn discounts_are_off_the_price_before_tax_for_as_long_as_they_last() {
     );
     // The tax falls on what is left, and each line says what was taken off and why.
     let query = "query($id: ID!) { subscriber(id: $id) { invoices(first: 4) { nodes {
-        discount { amount } taxTotal { amount } lines { discount { amount } explanation } } } } }";
-    let may = isp
+        discount { amount } taxTotal { amount }
+        lines { discount { amount } amount { amount } taxes { amount { amount } } explanation } } } } }";
+    let all = isp
         .gql(query, json!({ "id": subscriber }))
         .await
-        .at("subscriber.invoices.nodes")[2]
-        .clone();
+        .at("subscriber.invoices.nodes");
+    all.as_array().unwrap().iter().for_each(replays);
+    let may = all[2].clone();
     assert_eq!(
         (&may["discount"]["amount"], &may["taxTotal"]["amount"]),
         (&json!("335.00"), &json!("137.70"))
@@ -100,6 +123,84 @@ async fn discounts_are_off_the_price_before_tax_for_as_long_as_they_last() {
         .await
         .at("service.discounts");
     assert_eq!(used, json!([{ "periodsUsed": 1 }, { "periodsUsed": 2 }]));
+}
+
+/// A run that comes months late gives a discount for as many periods as it was agreed for, also where one payer's services
+/// are charged together on one invoice.
+#[tokio::test]
+async fn a_late_run_gives_discounts_for_their_periods_and_no_longer() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    isp.bills(json!({ "dueDays": 300 })).await;
+    let plan = isp
+        .plan("home", json!({ "paymentMode": "POSTPAID", "billIn": "ARREARS" }))
+        .await;
+    let (payer, _) = isp.subscriber("Landlord", json!({})).await;
+    let mut services = Vec::new();
+    for n in 0..3 {
+        let (flat, _) = isp.subscriber(&format!("Flat {n}"), json!({ "billToId": payer })).await;
+        services.push(id(&isp.service(&flat, &plan, &format!("flat{n}"), json!({})).await.0));
+    }
+    isp.discount(&services[0], json!({ "percent": "10", "periods": 2 }))
+        .await
+        .done();
+    isp.discount(&services[1], json!({ "amount": "1.00" })).await.done();
+    day(&app, "2026-08-02").await;
+    let mut lines: Vec<Vec<String>> = isp.lines_of(&payer).await;
+    let amounts = lines.iter_mut().map(|invoice| {
+        let mut amounts: Vec<String> = invoice.iter().map(|l| l.rsplit(' ').next().unwrap().to_owned()).collect();
+        amounts.sort();
+        amounts
+    });
+    let mut amounts: Vec<String> = amounts.collect::<Vec<_>>().concat();
+    amounts.sort();
+    let expected = ["1000.00", "900.00", "999.00"].map(|amount| {
+        vec![
+            amount;
+            if amount == "1000.00" {
+                6
+            } else if amount == "900.00" {
+                2
+            } else {
+                4
+            }
+        ]
+    });
+    assert_eq!(amounts, expected.concat(), "{lines:?}");
+    // Nothing was done twice when the day is run again.
+    day(&app, "2026-08-02").await;
+    assert_eq!(isp.lines_of(&payer).await, lines);
+}
+
+/// Who ended a service has had the coupon: it counts, and another service finds it used up.
+#[tokio::test]
+async fn a_coupon_counts_though_its_service_is_over() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    let plan = isp.plan("home", json!({})).await;
+    isp.coupon("ONE", json!({ "percent": "10", "maxTotal": 1 })).await.done();
+    let (subscriber, service) = postpaid(&isp, "ravi", &plan, json!({})).await;
+    let input = json!({ "serviceId": service, "couponCode": "one", "idempotencyKey": key() });
+    let redeemed = isp.mutate("couponRedeem", input.clone(), "discount { id }").await.done();
+    let again = isp.mutate("couponRedeem", input.clone(), "discount { id }").await.done();
+    assert_eq!(again, redeemed, "a replay");
+    let mut other = input;
+    other["couponCode"] = json!("two");
+    let reused = isp.mutate("couponRedeem", other, "discount { id }").await.refusals();
+    assert_eq!(reused, ["IDEMPOTENCY_KEY_REUSED idempotencyKey"]);
+    let end = json!({ "id": service, "reason": "Moved", "idempotencyKey": key() });
+    isp.mutate("serviceTerminate", end, "service { status }").await.done();
+    let (next, _) = isp.service(&subscriber, &plan, "ravi2", json!({ "activate": false })).await;
+    assert_eq!(isp.redeem(&id(&next), "ONE").await.refusals(), ["LIMIT_EXCEEDED couponCode"]);
+    assert_eq!(isp.redeem(&service, "ONE").await.refusals(), ["INVALID_STATE serviceId"]);
+    // A coupon that is refused leaves no service behind.
+    let mut order = json!({ "subscriberId": subscriber, "planId": plan, "username": "ravi3", "password": "network-secret",
+        "couponCode": "ONE", "idempotencyKey": key() });
+    let refused = isp.mutate("serviceCreate", order.clone(), "service { id }").await;
+    assert_eq!(refused.refusals(), ["LIMIT_EXCEEDED couponCode"]);
+    order["couponCode"] = Value::Null;
+    isp.mutate("serviceCreate", order, "service { id }").await.done();
+    app.run_jobs().await;
 }
 
 /// A price that contains tax stays exact: what is paid is the advertised price less the discount.
@@ -135,7 +236,7 @@ async fn credit_takes_the_discounted_price() {
         .await
         .done();
     let (subscriber, service) = postpaid(&isp, "ravi", &plan, json!({ "couponCode": "HELLO" })).await;
-    assert_eq!(isp.owes(&subscriber).await, "600.00");
+    assert_eq!(isp.balance_of(&subscriber).await, "600.00");
     assert_eq!(isp.redeem(&service, "hello").await.refusals(), ["LIMIT_EXCEEDED couponCode"]);
     day(&app, "2026-04-16").await;
     let input = json!({ "id": service, "planId": dearer, "timing": "NOW", "idempotencyKey": key() });
@@ -156,7 +257,7 @@ async fn credit_takes_the_discounted_price() {
     let input = json!({ "id": service, "reason": "Moved", "idempotencyKey": key() });
     isp.mutate("serviceTerminate", input, "service { status }").await.done();
     // 600 for half a month, five of thirty days of 1200 are 200.
-    let owes: Decimal = isp.owes(&subscriber).await.parse().unwrap();
+    let owes: Decimal = isp.balance_of(&subscriber).await.parse().unwrap();
     assert_eq!(owes, Decimal::from(300 + 600 - 200));
     app.run_jobs().await;
 }

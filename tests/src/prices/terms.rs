@@ -65,6 +65,89 @@ async fn who_leaves_during_the_trial_owes_nothing_and_a_trial_to_come_begins_on_
     assert_eq!(isp.lines_of(&subscriber).await.len(), 1);
 }
 
+/// What is added during the trial is free as well until the trial is over; a change of plan ends the trial.
+#[tokio::test]
+async fn addons_and_discounts_begin_after_the_trial_and_a_change_of_plan_ends_it() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    isp.bills(json!({ "dueDays": 300, "planChangeDocument": "DIFFERENCE" })).await;
+    let trial = json!({ "paymentMode": "POSTPAID", "trialDays": 14 });
+    let (subscriber, service, _) = bought(&isp, "home", trial.clone()).await;
+    let (mover, moved, _) = bought(&isp, "small", trial).await;
+    let arrears = json!({ "paymentMode": "POSTPAID", "billIn": "ARREARS", "trialDays": 14 });
+    let (late, in_arrears, _) = bought(&isp, "late", arrears).await;
+    let dearer = isp
+        .plan("fast", json!({ "paymentMode": "POSTPAID", "price": "3000.00" }))
+        .await;
+    let off = json!({ "serviceId": service, "name": "Once", "percent": "10", "periods": 1, "withAddons": true, "idempotencyKey": key() });
+    isp.mutate("serviceDiscountAdd", off, "discount { id }").await.done();
+    day(&app, "2026-04-06").await;
+    let address = isp.addon("ip", json!({})).await;
+    let added = isp.add(&service, &address, json!({})).await.done();
+    assert_eq!(added["invoice"], Value::Null, "the days of the trial are free");
+    for service in [&moved, &in_arrears] {
+        let input = json!({ "id": service, "planId": dearer, "timing": "NOW", "idempotencyKey": key() });
+        let done = isp
+            .mutate(
+                "serviceChangePlan",
+                input,
+                "creditNote { id } invoice { total { amount } } service { periodEndsAt }",
+            )
+            .await
+            .done();
+        assert_eq!(
+            (&done["creditNote"], &done["invoice"]["total"]["amount"]),
+            (&Value::Null, &json!("3000.00"))
+        );
+        assert_eq!(done["service"]["periodEndsAt"], "2026-05-05T18:30:00Z");
+    }
+    day(&app, "2026-05-15").await;
+    assert_eq!(
+        isp.lines_of(&subscriber).await[1..].concat(),
+        [
+            "Plan home, 2026-04-15 to 2026-05-14: 900.00",
+            "Add-on ip, 2026-04-15 to 2026-05-14: 270.00",
+            "Plan home, 2026-05-15 to 2026-06-14: 1000.00",
+            "Add-on ip, 2026-05-15 to 2026-06-14: 300.00",
+        ]
+    );
+    for subscriber in [&mover, &late] {
+        assert_eq!(
+            isp.lines_of(subscriber).await[1..].concat(),
+            [
+                "Plan fast, 2026-04-06 to 2026-05-05: 3000.00",
+                "Plan fast, 2026-05-06 to 2026-06-05: 3000.00"
+            ]
+        );
+    }
+}
+
+/// A term is counted from the first charged day: who leaves while it is still free owes nothing.
+#[tokio::test]
+async fn a_minimum_term_does_not_bind_during_the_trial() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    let term = json!({ "length": { "unit": "MONTH", "count": 12 }, "charge": "FIXED", "value": "900.00" });
+    let plan = json!({ "paymentMode": "POSTPAID", "trialDays": 14, "minimumTerm": term });
+    let (leaver, left, _) = bought(&isp, "home", plan.clone()).await;
+    let (stayer, stayed, _) = bought(&isp, "fast", plan).await;
+    let end = async |service: &str| {
+        let input = json!({ "id": service, "reason": "No", "idempotencyKey": key() });
+        isp.mutate("serviceTerminate", input, "service { status }").await.done();
+    };
+    day(&app, "2026-04-14").await;
+    let preview = "query($id: ID!) { service(id: $id) { boundUntil earlyEndCharge { amount } } }";
+    let seen = isp.gql(preview, json!({ "id": left })).await.at("service");
+    assert_eq!(seen, json!({ "boundUntil": "2027-04-15", "earlyEndCharge": null }));
+    end(&left).await;
+    assert_eq!(isp.lines_of(&leaver).await.len(), 1);
+    day(&app, "2026-04-15").await;
+    end(&stayed).await;
+    let last = isp.lines_of(&stayer).await.pop().unwrap();
+    assert_eq!(last, ["Plan fast, ended before its minimum term: 900.00"]);
+    app.run_jobs().await;
+}
+
 #[tokio::test]
 async fn who_leaves_before_the_minimum_term_pays_for_it() {
     let app = TestApp::new().await;

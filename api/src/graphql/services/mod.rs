@@ -1,4 +1,5 @@
 mod change;
+mod inputs;
 mod mutation;
 mod query;
 pub mod types;

@@ -5,7 +5,7 @@ use super::change::{
     ServiceChangeCancelInput, ServiceChangeCancelPayload, ServiceChangePlanInput, ServiceChangePlanPayload,
     ServiceTerminateInput, ServiceTerminatePayload, ServiceVersionKeepInput, ServiceVersionKeepPayload,
 };
-use super::types::{
+use super::inputs::{
     ServiceActivateInput, ServiceActivatePayload, ServiceCreateInput, ServiceCreatePayload, ServicePasswordSetInput,
     ServicePasswordSetPayload, ServiceResumeInput, ServiceResumePayload, ServiceSuspendInput, ServiceSuspendPayload,
 };

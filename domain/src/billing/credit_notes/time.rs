@@ -128,16 +128,30 @@ pub async fn credit_difference(
     Ok(notes)
 }
 
-/// The time that plans' prices are charged for from `from` on, and the share of the full period that it is, invoice by
-/// invoice: what a dearer plan costs more is charged for the same. What is charged by hours is not among it.
-pub async fn charged_days(tx: &TenantTx, service: ServiceId, from: DateTime<Utc>) -> Result<Vec<(Period, DayShare)>> {
+/// Time that a plan's price is charged for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ChargedDays {
+    pub period: Period,
+    /// Of the full period.
+    pub share: DayShare,
+    /// What a full period costs on these days; nothing on the days of a free trial.
+    pub price: Money,
+}
+
+/// The time that plans' prices are charged for from `from` on, invoice by invoice: what a dearer plan costs more is charged
+/// for the same. What is charged by hours is not among it.
+pub async fn charged_days(tx: &TenantTx, service: ServiceId, from: DateTime<Utc>) -> Result<Vec<ChargedDays>> {
     let pieces = coverage::clipped(tx, service, from).await?;
     let mut charged = Vec::new();
     for invoice in in_order(&pieces) {
         let of = Creditable::lock(tx, invoice, "id").await?;
         for piece in pieces.iter().filter(|p| p.invoice_id == invoice && p.is_plan_charge()) {
             if let Some(share) = share(tx, &of, piece)? {
-                charged.push((piece.period()?, share));
+                charged.push(ChargedDays {
+                    period: piece.period()?,
+                    share,
+                    price: price(&of, piece)?,
+                });
             }
         }
     }
