@@ -23,6 +23,8 @@ async fn days_weeks_months_and_years_follow_one_another() {
         let plan = isp.plan(unit, plan).await;
         let (subscriber, _) = isp.subscriber(unit, json!({})).await;
         isp.service(&subscriber, &plan, unit, json!({})).await;
+        // Nobody is suspended for what is unpaid.
+        isp.pay(&subscriber, "50000.00").await;
         subscribers.push(subscriber);
     }
     day(&app, "2028-04-02").await;

@@ -124,12 +124,30 @@ fn totals_are_rounded_after_the_lines_residuals() {
     assert_eq!(totals.steps.len(), 1);
 }
 
+/// Shares of the price, and amounts that may be larger than it.
+fn agreed() -> impl Strategy<Value = AgreedDiscount> {
+    let off = prop_oneof![
+        (1_i64..=1_000_000).prop_map(|n| TakenOff::Percent {
+            percent: Decimal::new(n, 4)
+        }),
+        (1_i64..2_000_000).prop_map(|minor| TakenOff::Amount {
+            amount: Money::from_minor_units(minor, inr()).expect("an amount")
+        }),
+    ];
+    off.prop_map(|off| AgreedDiscount {
+        id: "d".to_owned(),
+        name: "Loyal".to_owned(),
+        off,
+    })
+}
+
 fn draft() -> impl Strategy<Value = DraftLine> {
     let discount = prop_oneof![
         Just(None),
         (0_i64..=100).prop_map(|percent| Some(Discount::Percent {
             percent: Decimal::from(percent)
         })),
+        prop::collection::vec(agreed(), 1..4).prop_map(|parts| Some(Discount::Agreed { parts })),
     ];
     (
         1_i64..1_000_000,
@@ -182,6 +200,7 @@ proptest! {
             let stored = serde_json::to_string(&line.explanation).expect("json");
             let explanation: Explanation = serde_json::from_str(&stored).expect("an explanation");
             prop_assert_eq!(&replay(&explanation).expect("a line"), line);
+            prop_assert!(!line.amount.is_negative() && !line.discount.is_negative(), "{:?}", line);
         }
     }
 
