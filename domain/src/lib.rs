@@ -27,6 +27,7 @@ pub mod radius;
 pub mod payments;
 
 pub mod books;
+pub mod credits;
 
 /// Work that crosses capabilities.
 pub mod runs;
@@ -47,6 +48,15 @@ pub fn registry() -> jobs::Registry {
         })
         .on("settlement.credit_note_issued", |tx, event| {
             Box::pin(runs::settlement::credit_note_issued(tx, event))
+        })
+        .on("settlement.credit_transferred", |tx, event| {
+            Box::pin(runs::settlement::credit_transferred(tx, event))
+        })
+        .on("settlement.deposit_returned", |tx, event| {
+            Box::pin(runs::settlement::deposit_returned(tx, event))
+        })
+        .on("credits.service_terminated", |tx, event| {
+            Box::pin(runs::settlement::service_terminated(tx, event))
         })
         .on("settlement.settings_updated", |tx, event| {
             Box::pin(runs::settlement::settings_updated(tx, event))
@@ -81,11 +91,13 @@ pub fn registry() -> jobs::Registry {
         .unheard::<addons::OneTimeChargeCancelled>()
         .unheard::<billing::events::OpeningBalanceRecorded>()
         .unheard::<ledger::LedgerPeriodChanged>()
+        .unheard::<billing::events::InvoiceWrittenOff>()
+        .unheard::<credits::events::CreditRefunded>()
+        .unheard::<credits::events::DepositCharged>()
         .unheard::<services::ServiceActivated>()
         .unheard::<services::ServiceSuspended>()
         .unheard::<services::ServiceResumed>()
         .unheard::<services::ServicePlanChanged>()
-        .unheard::<services::ServiceTerminated>()
         .job(|db, _: jobs::ForgetKeys| Box::pin(async move { jobs::forget_keys(&db).await }))
         .job(|db, job: runs::RefreshService| Box::pin(async move { runs::refresh_service(&db, job).await }))
 }

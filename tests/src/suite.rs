@@ -15,6 +15,7 @@ mod audit;
 mod billing;
 mod books;
 mod contract;
+mod credits;
 mod crm;
 mod docs;
 mod domains;

@@ -14,7 +14,7 @@ const LINES: &[&[&str]] = &[
     &["addons", "discounts"],
     &["billing", "radius"],
     &["payments"],
-    &["books"],
+    &["books", "credits"],
     &["runs"],
 ];
 /// What `domain/src/lib.rs` re-exports from the kernel.

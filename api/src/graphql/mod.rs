@@ -5,6 +5,7 @@ pub mod audit;
 pub mod billing;
 pub mod branding;
 pub mod cost;
+pub mod credits;
 pub mod ctx;
 pub mod discounts;
 pub mod document;
@@ -47,6 +48,7 @@ pub struct Query(
     radius::RadiusQuery,
     payments::PaymentsQuery,
     ledger::LedgerQuery,
+    credits::CreditsQuery,
     jobs::JobsQuery,
     audit::AuditQuery,
 );
@@ -69,6 +71,7 @@ pub struct Mutation(
     discounts::DiscountsMutation,
     payments::PaymentsMutation,
     ledger::LedgerMutation,
+    credits::CreditsMutation,
     jobs::JobsMutation,
 );
 

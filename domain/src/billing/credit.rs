@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::events::InvoicePaid;
 use super::payment::{Settled, announce_reopened, open_invoices, status};
 use crate::kernel::db::TenantTx;
-use crate::kernel::error::{Error, Result};
+use crate::kernel::error::{Error, ErrorCode, Result};
 use crate::kernel::ids::{InvoiceId, SubscriberId};
 use crate::kernel::money::Money;
 use crate::ledger::{self, Account, Entry, Transfer};
@@ -124,8 +124,10 @@ pub async fn undo_credit(tx: &TenantTx, payer: SubscriberId, amount: Money) -> R
         .bind(payer)
         .all()
         .await?;
-    let undone = newest_first(amount.amount(), &applications)
-        .ok_or_else(|| Error::internal("more credit was to be taken back than invoices had consumed"))?;
+    let undone = newest_first(amount.amount(), &applications).ok_or_else(|| {
+        let message = "Its surplus has been refunded or moved since: that money has to come back first.";
+        Error::user(ErrorCode::InsufficientFunds, "id", message)
+    })?;
     if undone.is_empty() {
         return Ok(());
     }
@@ -201,7 +203,7 @@ async fn lower_credited(tx: &TenantTx, undone: &[(&Application, Decimal)]) -> Re
              UPDATE invoice i SET amount_credited = i.amount_credited - part.amount, status = ",
         status!("i.amount_paid", "i.amount_credited - part.amount", "i.credit_noted"),
         " FROM part JOIN old ON old.id = part.id WHERE i.id = part.id
-             RETURNING i.id, i.subscriber_id, old.status IN ('PAID', 'CREDITED') AS changed"
+             RETURNING i.id, i.subscriber_id, old.status IN ('PAID', 'CREDITED', 'WRITTEN_OFF') AS changed"
     ))
     .bind(undone.iter().map(|(a, _)| a.invoice_id.0).collect::<Vec<_>>())
     .bind(undone.iter().map(|(_, part)| *part).collect::<Vec<_>>())

@@ -10,9 +10,10 @@ use crate::kernel::text_enum;
 
 text_enum! {
     /// `Issued` and `PartiallyPaid` are open: something is due on them.
-    InvoiceStatus { Draft, Issued, PartiallyPaid, Paid, Credited, Void }
-    /// A debit note adds to an invoice that was issued before; an opening balance is what was owed in the system before.
-    InvoiceKind { Invoice, DebitNote, OpeningBalance }
+    InvoiceStatus { Draft, Issued, PartiallyPaid, Paid, Credited, WrittenOff, Void }
+    /// A debit note adds to an invoice that was issued before; an opening balance is what was owed in the system before; a
+    /// deposit is asked for without tax.
+    InvoiceKind { Invoice, DebitNote, OpeningBalance, Deposit }
     InvoiceLineKind { Period, OneTime, Deposit, Adjustment, LateFee }
 }
 
@@ -73,7 +74,10 @@ pub struct Invoice {
     pub rounding: Decimal,
     pub total: Decimal,
     pub amount_paid: Decimal,
+    /// By credit in hand, credit notes and write-offs.
     pub amount_credited: Decimal,
+    /// What was given up of it; a part of `amount_credited`.
+    pub written_off: Decimal,
     pub amount_due: Decimal,
     /// Open, and due before today on the tenant's calendar.
     pub overdue: bool,

@@ -77,3 +77,15 @@ pub struct OpeningBalanceRecorded {
 impl Event for OpeningBalanceRecorded {
     const KIND: &'static str = "OpeningBalanceRecorded";
 }
+
+/// What was due on it, or a part of that, was given up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InvoiceWrittenOff {
+    pub invoice_id: InvoiceId,
+    /// Who was to pay it.
+    pub subscriber_id: SubscriberId,
+}
+
+impl Event for InvoiceWrittenOff {
+    const KIND: &'static str = "InvoiceWrittenOff";
+}

@@ -8,8 +8,8 @@
 //! - What an invoice or a credit note does to money is one ledger entry in the same transaction; its total is what it debits the payer.
 //!
 //! Owns `billing_settings`, `invoice_template`, `tax_rule_set`, `tax_registration`, `number_series`, `invoice`,
-//! `invoice_line`, `invoice_tax`, `coverage`, `credit_application`, `credit_note`, `credit_note_line`, `credit_note_tax` and
-//! `opening_balance`.
+//! `invoice_line`, `invoice_tax`, `coverage`, `credit_application`, `credit_note`, `credit_note_line`, `credit_note_tax`,
+//! `opening_balance` and `write_off`.
 
 mod coverage;
 mod credit;
@@ -26,6 +26,7 @@ mod numbers;
 mod opening;
 mod payment;
 pub mod pdf;
+mod plain;
 mod queries;
 mod registrations;
 pub mod rules;
@@ -33,6 +34,7 @@ mod setup;
 mod update_settings;
 mod withholding;
 mod write;
+mod write_off;
 
 pub use coverage::{Covered, charged_through, covered, covered_of, first_invoice_of, move_coverage, shift_coverage};
 pub use credit::{consume_again, undo_credit};
@@ -47,6 +49,7 @@ pub use lines::{LateFee, NewLine, OneTimeCharge, ServiceCharge};
 pub use manual::{IssueInvoice, ManualLine, issue_manual};
 pub use opening::{OpeningBalance, RecordOpeningBalance, opening_balance_record};
 pub use payment::{apply_payment, open_invoices, unapply_payment};
+pub use plain::{PlainInvoice, issue_plain};
 pub use queries::{
     InvoiceFilter, InvoiceKey, by_ids, count, find, get, get_if_any, has_arrears, lines_of, list, made_by, taxes_of,
 };
@@ -54,3 +57,4 @@ pub use registrations::{AddTaxRegistration, tax_registration_add, tax_registrati
 pub use setup::{adopt, settings, settings_view, tax_rules};
 pub use update_settings::{UpdateSettings, settings_update};
 pub use withholding::{RecordWithholding, withholding_record};
+pub use write_off::{ReverseWriteOff, WriteOffInvoice, invoice_write_off, invoice_write_off_reverse, reclaim_for_payment};

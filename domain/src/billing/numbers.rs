@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::NaiveDate;
 use sea_orm::FromQueryResult;
 
+use super::entity::InvoiceKind;
 use super::rules::{BillingSettings, FiscalYear, NumberPattern};
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
@@ -12,7 +13,6 @@ use crate::kernel::error::{Error, Result};
 /// Which documents are counted together.
 pub(super) const INVOICES: &str = "INVOICE";
 pub(super) const CREDIT_NOTES: &str = "CREDIT_NOTE";
-const OPENING_BALANCES: &str = "OPENING_BALANCE";
 
 /// The next number of the series; see [`take`].
 pub(super) async fn next(
@@ -56,11 +56,17 @@ pub(super) async fn take(
     numbers.collect()
 }
 
-/// The next number of an opening balance. They are the product's own documents, and their series never begins anew.
-pub(super) async fn next_opening(tx: &TenantTx) -> Result<String> {
-    let next = sequences(tx, OPENING_BALANCES, 0, &BTreeMap::from([("", 1)])).await?;
+/// The next number of an invoice that is no tax invoice. They are the product's own documents: a series for each kind, which
+/// never begins anew.
+pub(super) async fn next_plain(tx: &TenantTx, kind: InvoiceKind) -> Result<String> {
+    let (series, prefix) = match kind {
+        InvoiceKind::OpeningBalance => ("OPENING_BALANCE", "OPENING"),
+        InvoiceKind::Deposit => ("DEPOSIT", "DEPOSIT"),
+        InvoiceKind::Invoice | InvoiceKind::DebitNote => return Err(Error::internal("a tax invoice has a number of the ISP's")),
+    };
+    let next = sequences(tx, series, 0, &BTreeMap::from([("", 1)])).await?;
     let sequence = next.get("").ok_or_else(no_number)?;
-    Ok(format!("OPENING-{sequence:06}"))
+    Ok(format!("{prefix}-{sequence:06}"))
 }
 
 fn no_number() -> Error {

@@ -1,20 +1,21 @@
 //! Balances that subscribers bring along from the system before.
 
-use chrono::{Datelike, Days, NaiveDate};
+use chrono::{Datelike, NaiveDate};
 use rust_decimal::Decimal;
 use sea_orm::FromQueryResult;
 use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::entity::InvoiceLineKind;
-use super::events::{InvoiceIssued, OpeningBalanceRecorded};
-use super::{credit, numbers, payment, setup};
+use super::entity::{InvoiceKind, InvoiceLineKind};
+use super::events::OpeningBalanceRecorded;
+use super::plain::{PlainInvoice, issue_plain};
+use super::{credit, payment};
 use crate::kernel::Permission;
 use crate::kernel::check::Checks;
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, ErrorCode, Result};
-use crate::kernel::ids::{InvoiceId, InvoiceLineId, SubscriberId};
+use crate::kernel::ids::{InvoiceId, SubscriberId};
 use crate::kernel::money::Money;
 use crate::ledger::{self, Account, Entry, Transfer};
 use crate::subscribers;
@@ -117,51 +118,20 @@ fn check(tx: &TenantTx, cmd: &mut RecordOpeningBalance) -> Result<Money> {
 }
 
 async fn insert_invoice(tx: &TenantTx, id: InvoiceId, cmd: &RecordOpeningBalance) -> Result<()> {
-    let number = numbers::next_opening(tx).await?;
-    let due_on = match cmd.due_on {
-        Some(day) => day,
-        None => default_due_date(tx).await?,
+    let invoice = PlainInvoice {
+        id,
+        kind: InvoiceKind::OpeningBalance,
+        payer: cmd.subscriber_id,
+        subscriber: cmd.subscriber_id,
+        service: None,
+        issued_on: cmd.as_of,
+        due_on: cmd.due_on,
+        line: InvoiceLineKind::Adjustment,
+        description: format!("Balance brought forward as of {}", cmd.as_of),
+        amount: cmd.amount,
+        explanation: json!({ "openingBalance": { "asOf": cmd.as_of, "amount": cmd.amount, "reference": cmd.reference } }),
     };
-    tx.sql(
-        "INSERT INTO invoice (id, kind, number, status, subscriber_id, issued_on, due_on, currency, subtotal, discount, tax_total,
-             rounding, total, created_at)
-         VALUES ($1, 'OPENING_BALANCE', $2, 'ISSUED', $3, $4, $5, $6, $7, 0, 0, 0, $7, $8)",
-    )
-    .bind(id)
-    .bind(number)
-    .bind(cmd.subscriber_id)
-    .bind(cmd.as_of)
-    .bind(due_on)
-    .bind(tx.tenant().currency().code())
-    .bind(cmd.amount)
-    .bind(tx.now())
-    .run()
-    .await?;
-    tx.sql(
-        "INSERT INTO invoice_line (id, invoice_id, position, kind, description, subscriber_id, quantity, unit_price, discount, amount,
-             explanation)
-         VALUES ($1, $2, 0, $3, $4, $5, 1, $6, 0, $6, $7)",
-    )
-    .bind(InvoiceLineId::new())
-    .bind(id)
-    .bind(InvoiceLineKind::Adjustment)
-    .bind(format!("Balance brought forward as of {}", cmd.as_of))
-    .bind(cmd.subscriber_id)
-    .bind(cmd.amount)
-    .bind(json!({ "openingBalance": { "asOf": cmd.as_of, "amount": cmd.amount, "reference": cmd.reference } }))
-    .run()
-    .await?;
-    tx.emit(&InvoiceIssued {
-        invoice_id: id,
-        subscriber_id: cmd.subscriber_id,
-    })
-    .await
-}
-
-async fn default_due_date(tx: &TenantTx) -> Result<NaiveDate> {
-    let days = setup::settings(tx).await?.settings.due_days;
-    let day = tx.today().checked_add_days(Days::new(u64::from(days)));
-    day.ok_or_else(|| Error::internal("the due date is out of range"))
+    issue_plain(tx, &invoice).await
 }
 
 async fn insert(tx: &TenantTx, id: Uuid, cmd: &RecordOpeningBalance, invoice: Option<InvoiceId>) -> Result<()> {

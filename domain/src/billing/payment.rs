@@ -11,9 +11,12 @@ use crate::kernel::error::{Error, Result};
 use crate::kernel::ids::{InvoiceId, SubscriberId};
 use crate::kernel::money::Money;
 
-/// The status of invoice `i` with these sums of what was paid and credited and of its credit notes.
+/// The status of invoice `i` with these sums of what was paid and credited, of its credit notes and of its write-offs.
 macro_rules! status {
     ($paid:literal, $credited:literal, $noted:literal) => {
+        status!($paid, $credited, $noted, "i.written_off")
+    };
+    ($paid:literal, $credited:literal, $noted:literal, $written_off:literal) => {
         concat!(
             "CASE WHEN i.total > ",
             $paid,
@@ -30,7 +33,9 @@ macro_rules! status {
             $credited,
             " THEN 'ISSUED' WHEN i.total > 0 AND i.total = ",
             $noted,
-            " THEN 'CREDITED' ELSE 'PAID' END"
+            " THEN 'CREDITED' WHEN ",
+            $written_off,
+            " > 0 THEN 'WRITTEN_OFF' ELSE 'PAID' END"
         )
     };
 }
@@ -110,8 +115,8 @@ pub async fn unapply_payment(tx: &TenantTx, parts: &[(InvoiceId, Money)]) -> Res
                  UPDATE invoice i SET amount_paid = i.amount_paid - a.amount, status = ",
             status!("i.amount_paid - a.amount", "i.amount_credited", "i.credit_noted"),
             " FROM unnest($1::uuid[], $2::numeric[]) AS a(id, amount) JOIN old ON old.id = a.id
-                 WHERE i.id = a.id AND old.status IN ('PARTIALLY_PAID', 'PAID', 'CREDITED')
-                 RETURNING i.id, i.subscriber_id, old.status IN ('PAID', 'CREDITED') AS changed"
+                 WHERE i.id = a.id AND old.status IN ('PARTIALLY_PAID', 'PAID', 'CREDITED', 'WRITTEN_OFF')
+                 RETURNING i.id, i.subscriber_id, old.status IN ('PAID', 'CREDITED', 'WRITTEN_OFF') AS changed"
         ))
         .bind(ids)
         .bind(amounts)

@@ -11,7 +11,7 @@ use crate::kernel::text_enum;
 
 text_enum! {
     /// What kind of document an entry of the ledger stands for.
-    DocumentKind { Invoice, CreditNote, Payment }
+    DocumentKind { Invoice, CreditNote, Payment, Refund }
 }
 
 /// What an entry stands for, as far as it is a document.
@@ -26,10 +26,11 @@ pub struct Document {
 /// Columns of the document behind entry `e`, for use with [`joins!`].
 macro_rules! columns {
     () => {
-        "CASE WHEN i.id IS NOT NULL THEN 'INVOICE' WHEN n.id IS NOT NULL THEN 'CREDIT_NOTE' WHEN p.id IS NOT NULL THEN 'PAYMENT' END
+        "CASE WHEN i.id IS NOT NULL THEN 'INVOICE' WHEN n.id IS NOT NULL THEN 'CREDIT_NOTE' WHEN p.id IS NOT NULL THEN 'PAYMENT'
+             WHEN r.id IS NOT NULL THEN 'REFUND' END
              AS document_kind,
-         coalesce(i.id, n.id, p.id) AS document_id,
-         coalesce(i.number, n.number, p.reference) AS document_number"
+         coalesce(i.id, n.id, p.id, r.id) AS document_id,
+         coalesce(i.number, n.number, p.reference, r.reference) AS document_number"
     };
 }
 pub(super) use columns;
@@ -39,10 +40,14 @@ macro_rules! joins {
     () => {
         " LEFT JOIN credit_application ca ON e.kind IN ('credit', 'credit-undone') AND ca.id = e.source_id
           LEFT JOIN opening_balance ob ON e.kind = 'opening' AND ob.id = e.source_id
-          LEFT JOIN invoice i ON i.id = CASE e.kind WHEN 'invoice' THEN e.source_id WHEN 'opening' THEN ob.invoice_id
-              ELSE ca.invoice_id END
+          LEFT JOIN write_off wo ON e.kind = 'write-off' AND wo.id = e.source_id
+          LEFT JOIN deposit_return dr ON e.kind = 'deposit-return' AND dr.id = e.source_id
+          LEFT JOIN deposit de ON de.id = dr.deposit_id
+          LEFT JOIN invoice i ON i.id = CASE WHEN e.kind IN ('invoice', 'deposit') THEN e.source_id
+              ELSE coalesce(ca.invoice_id, ob.invoice_id, wo.invoice_id, de.invoice_id) END
           LEFT JOIN credit_note n ON e.kind = 'credit-note' AND n.id = e.source_id
-          LEFT JOIN payment p ON e.kind IN ('payment', 'payment-reversal') AND p.id = e.source_id "
+          LEFT JOIN payment p ON e.kind IN ('payment', 'payment-reversal') AND p.id = e.source_id
+          LEFT JOIN refund r ON e.kind = 'refund' AND r.id = e.source_id "
     };
 }
 pub(super) use joins;

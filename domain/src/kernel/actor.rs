@@ -38,6 +38,12 @@ pub enum Permission {
     PaymentWrite,
     #[strum(serialize = "payment:reverse")]
     PaymentReverse,
+    /// Pays credit back, moves it, and returns deposits.
+    #[strum(serialize = "credit:write")]
+    CreditWrite,
+    /// Gives up what is owed.
+    #[strum(serialize = "invoice:write-off")]
+    InvoiceWriteOff,
     /// The books as a whole: trial balance, accounts, journals.
     #[strum(serialize = "ledger:read")]
     LedgerRead,

@@ -107,6 +107,8 @@ ids! {
     LedgerAccountId = "ledgeraccount";
     LedgerEntryId = "ledgerentry";
     PaymentId = "payment";
+    RefundId = "refund";
+    DepositId = "deposit";
     NasId = "nas";
     RadiusSessionId = "session";
     EventId = "event";

@@ -25,6 +25,10 @@ pub enum Account {
     Cash(String),
     /// What payers withheld and the tax authority owes (an asset).
     WithholdingReceivable,
+    /// What was given up (an expense).
+    WriteOff,
+    /// Held for a subscriber, to be given back (a liability).
+    Deposit(SubscriberId),
     /// What other systems' books are taken over against (equity).
     Opening,
 }
@@ -40,13 +44,15 @@ impl Account {
             Self::Cash(_) => AccountKind::Cash,
             Self::WithholdingReceivable => AccountKind::WithholdingReceivable,
             Self::Opening => AccountKind::Opening,
+            Self::WriteOff => AccountKind::WriteOff,
+            Self::Deposit(_) => AccountKind::Deposit,
         }
     }
 
     /// Whose it is, if it is a subscriber's; only these keep running totals.
     pub fn subscriber(&self) -> Option<SubscriberId> {
         match self {
-            Self::Receivable(id) | Self::SubscriberCredit(id) => Some(*id),
+            Self::Receivable(id) | Self::SubscriberCredit(id) | Self::Deposit(id) => Some(*id),
             _ => None,
         }
     }

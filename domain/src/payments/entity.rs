@@ -27,6 +27,8 @@ pub struct Payment {
     pub received_at: DateTime<Utc>,
     /// What no invoice took; it became credit in hand.
     pub unallocated: Decimal,
+    /// What has been paid back of it.
+    pub refunded: Decimal,
     pub reversed_at: Option<DateTime<Utc>>,
     pub reversal_reason: Option<String>,
     pub created_at: DateTime<Utc>,
@@ -39,6 +41,10 @@ impl Payment {
 
     pub fn unallocated(&self) -> Result<Money> {
         self.money(self.unallocated)
+    }
+
+    pub fn refunded(&self) -> Result<Money> {
+        self.money(self.refunded)
     }
 
     fn money(&self, amount: Decimal) -> Result<Money> {

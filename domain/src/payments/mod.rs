@@ -8,10 +8,13 @@ pub mod entity;
 pub mod events;
 mod queries;
 mod record;
+mod refunded;
 mod reverse;
 mod rules;
 
 pub use entity::{Allocation, Payment, PaymentMethod, PaymentStatus};
 pub use queries::{PaymentKey, allocations_of, by_ids, count, find, get, list};
 pub use record::{RecordPayment, record};
+pub use refunded::{mark_refunded, refundable};
 pub use reverse::{ReversePayment, reverse};
+pub use rules::amount as checked_amount;

@@ -14,7 +14,7 @@ pub type PaymentKey = (DateTime<Utc>, PaymentId);
 macro_rules! select {
     ($tail:literal) => {
         concat!(
-            "SELECT p.id, p.subscriber_id, p.amount, p.currency, p.method, p.status, p.reference, p.received_at, p.unallocated,
+            "SELECT p.id, p.subscriber_id, p.amount, p.currency, p.method, p.status, p.reference, p.received_at, p.unallocated, p.refunded,
                  p.reversed_at, p.reversal_reason, p.created_at
              FROM payment p ",
             $tail

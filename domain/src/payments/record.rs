@@ -44,6 +44,7 @@ pub async fn record(tx: &TenantTx, mut cmd: RecordPayment) -> Result<Payment> {
     let subscriber = subscribers::lock(tx, cmd.subscriber_id)
         .await?
         .ok_or_else(|| Error::not_found("subscriberId"))?;
+    billing::reclaim_for_payment(tx, subscriber.id, &cmd.invoice_ids, amount).await?;
     let open = billing::open_invoices(tx, subscriber.id).await?;
     check_named(tx, &cmd, &open).await?;
     let parts = allocate(amount, &open, &cmd.invoice_ids).map_err(refusal)?;

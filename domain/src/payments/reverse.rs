@@ -35,6 +35,10 @@ pub async fn reverse(tx: &TenantTx, mut cmd: ReversePayment) -> Result<Payment> 
         return queries::get(tx, PaymentId(known)).await;
     }
     let (payment, subscriber) = lock(tx, cmd.id).await?;
+    if !payment.refunded.is_zero() {
+        let message = "A part of it has been refunded. Charge what the bank took back on an invoice.";
+        return Err(Error::state("id", message));
+    }
     let allocated = allocated(tx, payment.id).await?;
     mark(tx, &cmd).await?;
     if !allocated.is_empty() {

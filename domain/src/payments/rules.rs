@@ -17,7 +17,7 @@ pub(super) const MAX_INVOICES: usize = 100;
 const LEEWAY: TimeDelta = TimeDelta::minutes(5);
 
 /// A positive amount at the currency's scale; notes what is wrong with any other.
-pub(super) fn amount(amount: Decimal, currency: Currency, checks: &mut Checks) -> Option<Money> {
+pub fn amount(amount: Decimal, currency: Currency, checks: &mut Checks) -> Option<Money> {
     if amount <= Decimal::ZERO {
         checks.ensure(false, "amount", "Must be positive.");
         return None;

@@ -7,11 +7,13 @@ use super::renewal::RefreshServices;
 use super::settle::{BeginAgain, refresh};
 use crate::billing::events::{BillingSettingsUpdated, CreditNoteIssued, InvoicePaid, InvoiceReopened};
 use crate::billing::lines_of;
+use crate::credits;
+use crate::credits::events::{CreditTransferred, DepositReturned};
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::Result;
 use crate::kernel::ids::{InvoiceId, ServiceId};
 use crate::payments::events::PaymentRecorded;
-use crate::services;
+use crate::services::{self, ServiceTerminated};
 
 /// Services whose time is now paid begin, go on, or come back.
 pub async fn invoice_paid(tx: &TenantTx, event: InvoicePaid) -> Result<()> {
@@ -37,6 +39,27 @@ pub async fn credit_note_issued(tx: &TenantTx, event: CreditNoteIssued) -> Resul
         refresh(tx, service, BeginAgain::IfCovered).await?;
     }
     Ok(())
+}
+
+/// Credit has come from another subscriber: it renews what had run out for want of it.
+pub async fn credit_transferred(tx: &TenantTx, event: CreditTransferred) -> Result<()> {
+    for service in services::expired_of(tx, event.to_subscriber_id).await? {
+        refresh(tx, service, BeginAgain::IfCovered).await?;
+    }
+    Ok(())
+}
+
+/// A deposit may have left credit in hand, as a payment.
+pub async fn deposit_returned(tx: &TenantTx, event: DepositReturned) -> Result<()> {
+    for service in services::expired_of(tx, event.subscriber_id).await? {
+        refresh(tx, service, BeginAgain::IfCovered).await?;
+    }
+    Ok(())
+}
+
+/// What was deposited for the service settles what is owed.
+pub async fn service_terminated(tx: &TenantTx, event: ServiceTerminated) -> Result<()> {
+    credits::set_off(tx, event.service_id).await
 }
 
 /// Other days of grace count for what is unpaid now.

@@ -16,6 +16,7 @@ pub use address::Address;
 pub use create::{CreateSubscriber, create};
 pub use entity::{Subscriber, SubscriberStatus};
 pub use queries::{
-    SubscriberFilter, SubscriberKey, SubscriberOrder, SubscriberSort, by_ids, count, find, get, list, lock, lock_with_payers,
+    SubscriberFilter, SubscriberKey, SubscriberOrder, SubscriberSort, by_ids, count, find, get, list, lock, lock_all,
+    lock_with_payers,
 };
 pub use update::{UpdateSubscriber, update};

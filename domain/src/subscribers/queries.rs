@@ -87,12 +87,16 @@ pub async fn lock_with_payers(tx: &TenantTx, ids: &[SubscriberId]) -> Result<Vec
 
 /// Locks two in the order of their ids, so that transactions that lock the same two cannot wait for each other.
 pub(super) async fn lock_both(tx: &TenantTx, id: SubscriberId, other: SubscriberId) -> Result<Option<Subscriber>> {
-    let locked: Vec<Subscriber> = tx
-        .sql(select!("WHERE s.id = ANY($1) ORDER BY s.id FOR NO KEY UPDATE"))
-        .bind(SubscriberId::array(&[id, other]))
-        .all()
-        .await?;
+    let locked = lock_all(tx, &[id, other]).await?;
     Ok(locked.into_iter().find(|s| s.id == id))
+}
+
+/// As [`lock`], for several: in the order of their ids. Those that do not exist are left out.
+pub async fn lock_all(tx: &TenantTx, ids: &[SubscriberId]) -> Result<Vec<Subscriber>> {
+    tx.sql(select!("WHERE s.id = ANY($1) ORDER BY s.id FOR NO KEY UPDATE"))
+        .bind(SubscriberId::array(ids))
+        .all()
+        .await
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -71,6 +71,17 @@ async fn hledger_and_beancount_find_what_the_api_gives() {
         assert_eq!(given.values().sum::<Decimal>(), Decimal::ZERO, "{slug}: the books balance");
         given.retain(|_, balance| !balance.is_zero());
         assert!(given.len() > 12, "{slug}: {given:#?}");
+        let ends = |name: &str, balance: &str| {
+            let found = given.iter().find(|(account, _)| account.contains(name));
+            assert_eq!(
+                found.map(|(_, given)| given.to_string()),
+                Some(balance.to_owned()),
+                "{slug} {name}: {given:#?}"
+            );
+        };
+        // What was held less what went back; what was given up less what came in after all.
+        ends("Deposit", "-666.67");
+        ends("Write-Off", if slug == "asha" { "254.60" } else { "293.60" });
         let books = tempfile::tempdir().unwrap();
 
         let journal = books.path().join("books.journal");

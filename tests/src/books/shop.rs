@@ -60,10 +60,39 @@ pub async fn trade(app: &TestApp, slug: &str) {
             .done();
     }
     owner.pay(&indebted, "12.50").await;
+    credit(&owner, &ahead).await;
     for now in ["2026-04-20T06:00:00Z", "2026-05-02T06:00:00Z"] {
         app.set_clock(now).await;
         app.run_jobs().await;
     }
+}
+
+/// Credit is paid back and moved, a deposit taken and given back in part, a debt given up and paid in part after all.
+async fn credit(owner: &Ask<'_>, ahead: &str) {
+    let phone = json!({ "phone": "+919845012345" });
+    let (shop, _) = owner.subscriber("Shop", phone.clone()).await;
+    let (home, _) = owner.subscriber("Home", phone).await;
+    let refund =
+        json!({ "subscriberId": ahead, "amount": "25.25", "method": "CHEQUE", "reason": "Asked for", "idempotencyKey": key() });
+    owner.mutate("creditRefund", refund, "refund { id }").await.done();
+    owner.pay(&shop, "300.10").await;
+    let moved = json!({ "fromSubscriberId": shop, "toSubscriberId": home, "amount": "120.05", "reason": "Asked for",
+        "idempotencyKey": key() });
+    owner.mutate("creditTransfer", moved, "transfer { reason }").await.done();
+    let deposit = json!({ "subscriberId": home, "amount": "1000", "description": "Router", "idempotencyKey": key() });
+    let deposit = owner.mutate("depositCharge", deposit, "deposit { id }").await.done();
+    owner.pay(&home, "879.95").await;
+    let back = json!({ "id": deposit["deposit"]["id"], "amount": "333.33", "reason": "Goodwill", "idempotencyKey": key() });
+    owner.mutate("depositReturn", back, "deposit { id }").await.done();
+    let (gone, _) = owner.subscriber("Gone", json!({})).await;
+    let charge =
+        json!({ "subscriberId": gone, "lines": [{ "description": "Cable", "unitPrice": "250" }], "idempotencyKey": key() });
+    let owed = id(&owner.mutate("invoiceIssue", charge, "invoice { id }").await.done()["invoice"]);
+    let given_up = json!({ "invoiceId": owed, "reason": "Gone", "idempotencyKey": key() });
+    owner.mutate("invoiceWriteOff", given_up, "invoice { id }").await.done();
+    let paid =
+        json!({ "subscriberId": gone, "amount": "40.40", "method": "CASH", "invoiceIds": [owed], "idempotencyKey": key() });
+    owner.mutate("paymentRecord", paid, "payment { id }").await.done();
 }
 
 /// Each pays in a way of its own.

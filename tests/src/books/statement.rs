@@ -29,7 +29,7 @@ async fn a_statement_adds_up_and_names_its_documents() {
             assert_eq!(decimal(&entry["balance"]["amount"]), balance, "{entry}");
             let kind = entry["kind"].as_str().unwrap();
             assert!(
-                kind == "withholding" || !entry["document"]["id"].is_null() || kind == "opening",
+                ["withholding", "opening", "credit-transfer"].contains(&kind) || !entry["document"]["id"].is_null(),
                 "{entry}"
             );
             kinds.insert(kind.to_owned());
@@ -46,11 +46,16 @@ async fn a_statement_adds_up_and_names_its_documents() {
     let expected = [
         "credit",
         "credit-note",
+        "credit-transfer",
+        "deposit",
+        "deposit-return",
         "invoice",
         "opening",
         "payment",
         "payment-reversal",
+        "refund",
         "withholding",
+        "write-off",
     ];
     for kind in expected {
         assert!(kinds.contains(kind), "{kind} is in nobody's statement: {kinds:?}");

@@ -43,6 +43,12 @@ impl World {
             let credit =
                 json!({ "invoiceId": issued["invoice"]["id"], "amount": "1.00", "reason": canary, "idempotencyKey": key() });
             owner.mutate("creditNoteIssue", credit, "creditNote { id }").await.done();
+            let deposit = json!({ "subscriberId": subscriber.subscriber, "amount": "20.00", "description": canary, "idempotencyKey": key() });
+            let deposit = owner.mutate("depositCharge", deposit, "deposit { id }").await.done();
+            owner.pay(&subscriber.subscriber, "5000.00").await;
+            let back = json!({ "id": deposit["deposit"]["id"], "amount": "5.00", "reason": canary, "idempotencyKey": key(),
+                "payOut": { "method": "CASH", "reference": canary } });
+            owner.mutate("depositReturn", back, "deposit { id }").await.done();
         }
         let addon = json!({ "code": name, "name": canary, "price": "5.00" });
         let addon = owner.mutate("addonCreate", addon, "addon { id }").await.done()["addon"]["id"].clone();
@@ -142,6 +148,10 @@ pub fn kind_at(root: &RootField, position: &str) -> &'static str {
         ("billingRun", "billingrun"),
         ("invoice", "invoice"),
         ("payment", "payment"),
+        ("refund", "refund"),
+        ("deposit", "deposit"),
+        ("fromSubscriber", "subscriber"),
+        ("toSubscriber", "subscriber"),
         ("nas", "nas"),
         ("radiusSession", "session"),
         ("session", "usersession"),
@@ -226,6 +236,8 @@ async fn ids(admin: &mut PgConnection, tenant: &TestTenant) -> Vec<(&'static str
             "ledgeraccount" => own("ledger_account"),
             "ledgerentry" => own("ledger_entry"),
             "payment" => own("payment"),
+            "refund" => own("refund"),
+            "deposit" => own("deposit"),
             "staff" => own("staff"),
             "usersession" => format!(
                 "SELECT id FROM {}.session WHERE user_agent = '{}'",

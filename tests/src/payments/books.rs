@@ -6,7 +6,7 @@ use trunkline_domain::ledger;
 use trunkline_domain::ledger::AccountKind;
 
 /// Statements that find what contradicts another table; each must find nothing.
-const CONTRADICTIONS: [(&str, &str); 7] = [
+const CONTRADICTIONS: [(&str, &str); 9] = [
     (
         "an invoice's amountPaid is what succeeded payments allocated to it",
         "SELECT i.id::text FROM invoice i WHERE i.amount_paid <> (
@@ -14,13 +14,28 @@ const CONTRADICTIONS: [(&str, &str); 7] = [
              WHERE a.invoice_id = i.id AND p.status = 'SUCCEEDED')",
     ),
     (
-        "an invoice's amountCredited is what credit in hand was applied to it",
-        "SELECT i.id::text FROM invoice i WHERE i.amount_credited <> (
-             SELECT coalesce(sum(c.amount), 0) FROM credit_application c WHERE c.invoice_id = i.id AND c.undone_at IS NULL)",
+        "an invoice's amountCredited is what credit in hand was applied to it, what notes took back and what was given up",
+        "SELECT i.id::text FROM invoice i WHERE i.amount_credited <> i.written_off + (
+             SELECT coalesce(sum(c.amount), 0) FROM credit_application c WHERE c.invoice_id = i.id AND c.undone_at IS NULL)
+             + (SELECT coalesce(sum(n.applied), 0) FROM credit_note n WHERE n.invoice_id = i.id)",
+    ),
+    (
+        "what was given up of an invoice is the sum of its write-offs",
+        "SELECT i.id::text FROM invoice i WHERE i.written_off <> (
+             SELECT coalesce(sum(w.amount), 0) FROM write_off w WHERE w.invoice_id = i.id)",
+    ),
+    (
+        "what is held for a subscriber is its deposits less what went back",
+        "SELECT s.id::text FROM subscriber s WHERE
+             (SELECT coalesce(sum(a.credit_total - a.debit_total), 0) FROM ledger_account a
+              WHERE a.subscriber_id = s.id AND a.kind = 'DEPOSIT')
+             <> (SELECT coalesce(sum(d.amount - d.returned), 0) FROM deposit d WHERE d.subscriber_id = s.id)",
     ),
     (
         "an invoice's status says what its amounts say",
         "SELECT i.id::text FROM invoice i WHERE i.status <> CASE
+             WHEN i.amount_due = 0 AND i.total > 0 AND i.total = i.credit_noted THEN 'CREDITED'
+             WHEN i.amount_due = 0 AND i.written_off > 0 THEN 'WRITTEN_OFF'
              WHEN i.amount_due = 0 THEN 'PAID' WHEN i.amount_due < i.total THEN 'PARTIALLY_PAID' ELSE 'ISSUED' END",
     ),
     (
@@ -53,7 +68,13 @@ const CONTRADICTIONS: [(&str, &str); 7] = [
                  (SELECT coalesce(sum(p.unallocated), 0) FROM payment p
                   WHERE p.subscriber_id = s.id AND p.status = 'SUCCEEDED')
                  - (SELECT coalesce(sum(c.amount), 0) FROM credit_application c
-                    WHERE c.subscriber_id = s.id AND c.undone_at IS NULL) AS left_over
+                    WHERE c.subscriber_id = s.id AND c.undone_at IS NULL)
+                 - (SELECT coalesce(sum(r.amount), 0) FROM refund r WHERE r.subscriber_id = s.id)
+                 - (SELECT coalesce(sum(t.amount), 0) FROM credit_transfer t WHERE t.from_subscriber_id = s.id)
+                 + (SELECT coalesce(sum(t.amount), 0) FROM credit_transfer t WHERE t.to_subscriber_id = s.id)
+                 + (SELECT coalesce(sum(d.returned), 0) FROM deposit d WHERE d.subscriber_id = s.id)
+                 + (SELECT coalesce(sum(-o.amount), 0) FROM opening_balance o WHERE o.subscriber_id = s.id AND o.amount < 0)
+                 + (SELECT coalesce(sum(n.total - n.applied), 0) FROM credit_note n WHERE n.subscriber_id = s.id) AS left_over
              FROM subscriber s) s
          WHERE s.in_hand <> s.left_over OR s.in_hand < 0",
     ),

@@ -31,6 +31,8 @@ pub enum InvoiceStatus {
     Paid,
     /// A credit note took all of it back.
     Credited,
+    /// What was not paid of it is given up.
+    WrittenOff,
     /// Withdrawn: nobody owes it.
     Void,
 }
@@ -45,6 +47,8 @@ pub enum InvoiceKind {
     DebitNote,
     /// What a subscriber owed in the system before.
     OpeningBalance,
+    /// A deposit that is asked for, without tax.
+    Deposit,
 }
 
 /// What sort of charge a line is.
@@ -174,6 +178,11 @@ impl Invoice {
     /// By credit notes against it and by credit in hand.
     async fn amount_credited(&self) -> ApiResult<Money> {
         self.money(self.0.amount_credited)
+    }
+
+    /// What was given up of it; a part of `amountCredited`.
+    async fn written_off(&self) -> ApiResult<Money> {
+        self.money(self.0.written_off)
     }
 
     /// Host-relative, needs the same authorisation as this query.

@@ -2,7 +2,7 @@ use async_graphql::{Enum, ID, InputObject, Object, SimpleObject};
 use trunkline_domain::Result;
 use trunkline_domain::billing::{self, RecordOpeningBalance};
 use trunkline_domain::books::{self, DocumentKind};
-use trunkline_domain::kernel::ids::{CreditNoteId, InvoiceId, PaymentId};
+use trunkline_domain::kernel::ids::{CreditNoteId, InvoiceId, PaymentId, RefundId};
 use trunkline_domain::ledger::{self, ClosePeriod, ReopenPeriod};
 
 use crate::graphql::billing::Invoice;
@@ -54,6 +54,8 @@ pub enum LedgerDocumentKind {
     CreditNote,
     /// A payment, or its reversal.
     Payment,
+    /// A refund.
+    Refund,
 }
 
 /// The document that an entry of the ledger stands for.
@@ -73,6 +75,7 @@ impl LedgerDocument {
             DocumentKind::Invoice => ids::out(InvoiceId(self.0.id)),
             DocumentKind::CreditNote => ids::out(CreditNoteId(self.0.id)),
             DocumentKind::Payment => ids::out(PaymentId(self.0.id)),
+            DocumentKind::Refund => ids::out(RefundId(self.0.id)),
         }
     }
 

@@ -104,6 +104,11 @@ impl Payment {
         Ok(found.unwrap_or_default().into_iter().map(PaymentAllocation).collect())
     }
 
+    /// What has been paid back of it out of credit in hand, as far as refunds name it.
+    async fn refunded(&self) -> ApiResult<Money> {
+        Ok(self.0.refunded()?.into())
+    }
+
     /// What no invoice took; held as the subscriber's credit, unless the payment is REVERSED.
     async fn unallocated(&self) -> ApiResult<Money> {
         Ok(self.0.unallocated()?.into())

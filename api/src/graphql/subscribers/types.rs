@@ -9,6 +9,7 @@ use trunkline_domain::subscribers::{
 
 use super::ahead::Ahead;
 use crate::graphql::billing::{self, InvoiceConnection};
+use crate::graphql::credits::{self, Deposit, Refund};
 use crate::graphql::ctx::{CtxExt, lookup};
 use crate::graphql::error::{ApiResult, payload};
 use crate::graphql::ids;
@@ -195,6 +196,18 @@ impl Subscriber {
         #[graphql(desc = "Begins behind the object that this cursor names.")] after: Option<String>,
     ) -> ApiResult<Option<PaymentConnection>> {
         payments::payments_of(ctx, self.row.id, first, after).await.map(Some)
+    }
+
+    /// What was paid back to it, the newest first; the last hundred.
+    #[graphql(complexity = "5 + 2 * child_complexity")]
+    async fn refunds(&self, ctx: &Context<'_>) -> ApiResult<Option<Vec<Refund>>> {
+        credits::refunds_of(ctx, self.row.id).await.map(Some)
+    }
+
+    /// What is or was held for it, the newest first; the last hundred.
+    #[graphql(complexity = "5 + 2 * child_complexity")]
+    async fn deposits(&self, ctx: &Context<'_>) -> ApiResult<Option<Vec<Deposit>>> {
+        credits::deposits_of(ctx, self.row.id).await.map(Some)
     }
 
     /// When it was written down.

@@ -49,10 +49,10 @@ impl Creditable {
                 format!("An invoice that is {} cannot be credited.", invoice.status),
             ));
         }
-        if invoice.kind == InvoiceKind::OpeningBalance {
+        if matches!(invoice.kind, InvoiceKind::OpeningBalance | InvoiceKind::Deposit) {
             return Err(Error::state(
                 field,
-                "An opening balance is no invoice of this system: what was charged there is credited there, or written off here.",
+                "This is no tax invoice: what was charged elsewhere is credited there, or written off here; a deposit is returned.",
             ));
         }
         let noted = invoice.money(noted.unwrap_or_default())?;

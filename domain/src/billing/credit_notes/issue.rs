@@ -10,7 +10,7 @@ use super::queries;
 use crate::billing::events::{CreditNoteIssued, InvoicePaid};
 use crate::billing::payment::status;
 use crate::billing::rules::{CreditError, CreditedLine, LineAmounts, LineCredit, TaxAmount, TaxPool, aggregate, credit_line};
-use crate::billing::{numbers, registrations, setup};
+use crate::billing::{numbers, registrations, setup, write_off};
 use crate::kernel::calendar::Period;
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
@@ -57,10 +57,13 @@ pub(super) async fn issue(tx: &TenantTx, of: &Creditable, new: NewCreditNote) ->
     if !totals.total.is_positive() {
         return Ok(None);
     }
-    let applied = totals
-        .total
-        .at_most(of.invoice.money(of.invoice.amount_due)?)
-        .map_err(Error::internal)?;
+    let e = Error::internal;
+    let due = of.invoice.money(of.invoice.amount_due)?;
+    // What was given up is nobody's credit: it is owed again first.
+    let beyond = totals.total.checked_sub(totals.total.at_most(due).map_err(e)?).map_err(e)?;
+    let reclaimed = write_off::reclaim(tx, &of.invoice, beyond, "Credited").await?;
+    let due = due.checked_add(reclaimed).map_err(Error::internal)?;
+    let applied = totals.total.at_most(due).map_err(Error::internal)?;
     let settled = lower(tx, of, &totals, applied).await?;
     book(tx, of, &new, &totals, applied).await?;
     announce(tx, of, new.id, settled).await?;
