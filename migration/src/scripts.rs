@@ -45,6 +45,7 @@ pub(crate) const TENANT: &[Script] = scripts![
     29 "tenant/0029_terms.sql",
     30 "tenant/0030_invoice_template.sql",
     34 "tenant/0034_credit.sql",
+    38 "tenant/0038_receipts.sql",
 ];
 
 /// The steps of the shared schemas that this binary needs, as `(scope, version)`.

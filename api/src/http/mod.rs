@@ -40,7 +40,9 @@ pub fn router(app: App) -> Router {
     let mut routes = Router::new().route("/graphql", post(graphql::execute));
     routes = routes
         .route("/invoices/{file}", get(printed::invoice))
-        .route("/credit-notes/{file}", get(printed::credit_note));
+        .route("/credit-notes/{file}", get(printed::credit_note))
+        .route("/receipts/{file}", get(printed::receipt))
+        .route("/statements/{file}", get(printed::statement));
     if !app.config.production {
         routes = routes.route("/graphql", get(graphql::explorer));
     }

@@ -1,14 +1,18 @@
+use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::Extension;
 use axum::body::Bytes;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, Query, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
+use chrono::NaiveDate;
+use serde::Deserialize;
 use trunkline_domain::billing::pdf::{self, DocumentId, Printable, Sheet, TypesetError, Typesetter};
-use trunkline_domain::kernel::db::{Database, Tenant, TenantDb, TenantStatus};
-use trunkline_domain::{Actor, Error, Result};
+use trunkline_domain::kernel::db::{Database, Tenant, TenantDb, TenantStatus, TenantTx};
+use trunkline_domain::kernel::ids::{PaymentId, SubscriberId};
+use trunkline_domain::{Actor, Error, Result, books, payments};
 
 use super::address::ClientAddress;
 use super::answer::failure;
@@ -20,14 +24,61 @@ use crate::graphql::ctx::Host;
 /// `GET /invoices/<id>.pdf` on an ISP's host, for whoever may read that invoice by GraphQL; `?download` saves it instead of
 /// showing it. An invoice of another ISP, or of another subscriber, is 404 like one that is not there.
 pub async fn invoice(asked: Asked, Path(file): Path<String>) -> Response {
-    let id = file.strip_suffix(".pdf").and_then(|id| id.parse().ok());
-    document(asked, id.map(DocumentId::Invoice)).await
+    document(asked, id(&file).map(|id| Wanted::Billed(DocumentId::Invoice(id)))).await
 }
 
 /// `GET /credit-notes/<id>.pdf`, as [`invoice`].
 pub async fn credit_note(asked: Asked, Path(file): Path<String>) -> Response {
-    let id = file.strip_suffix(".pdf").and_then(|id| id.parse().ok());
-    document(asked, id.map(DocumentId::CreditNote)).await
+    document(asked, id(&file).map(|id| Wanted::Billed(DocumentId::CreditNote(id)))).await
+}
+
+/// `GET /receipts/<payment's id>.pdf`, as [`invoice`], for whoever may read that payment.
+pub async fn receipt(asked: Asked, Path(file): Path<String>) -> Response {
+    document(asked, id(&file).map(Wanted::Receipt)).await
+}
+
+/// The days that a statement is about, both included.
+#[derive(Clone, Copy, Deserialize)]
+pub struct Days {
+    from: Option<NaiveDate>,
+    to: Option<NaiveDate>,
+}
+
+/// `GET /statements/<subscriber's id>.pdf?from=&to=`, as [`invoice`], for whoever may read that statement; from the first
+/// entry and until today where they are left out. 400 for days that are none, and for more entries than one document holds.
+pub async fn statement(
+    asked: Asked,
+    Path(file): Path<String>,
+    days: Result<Query<Days>, axum::extract::rejection::QueryRejection>,
+) -> Response {
+    let Ok(Query(days)) = days else {
+        let hint = "`from` and `to` are days, such as 2026-04-01\n";
+        return (StatusCode::BAD_REQUEST, hint).into_response();
+    };
+    document(asked, id(&file).map(|subscriber| Wanted::Statement(subscriber, days))).await
+}
+
+/// Of `<id>.pdf`.
+fn id<T: FromStr>(file: &str) -> Option<T> {
+    file.strip_suffix(".pdf").and_then(|id| id.parse().ok())
+}
+
+/// Which document is asked for.
+#[derive(Clone, Copy)]
+enum Wanted {
+    Billed(DocumentId),
+    Receipt(PaymentId),
+    Statement(SubscriberId, Days),
+}
+
+impl Wanted {
+    async fn printable(self, tx: &TenantTx) -> Result<Option<Printable>> {
+        match self {
+            Self::Billed(id) => pdf::printable(tx, id).await,
+            Self::Receipt(id) => payments::receipt_printable(tx, id).await,
+            Self::Statement(id, days) => books::statement_printable(tx, id, days.from, days.to).await,
+        }
+    }
 }
 
 /// Who asks for a document, and how.
@@ -35,7 +86,7 @@ type Asked = (State<App>, Extension<Host>, Extension<ClientAddress>, RawQuery, H
 
 async fn document(
     (State(app), Extension(asked), Extension(ClientAddress(address)), RawQuery(query), headers): Asked,
-    id: Option<DocumentId>,
+    wanted: Option<Wanted>,
 ) -> Response {
     let Host::Tenant(tenant) = asked.clone() else {
         return not_found().await.into_response();
@@ -46,7 +97,7 @@ async fn document(
         Err(refused) => return refused.into_response(),
     };
     let number = tenant.number();
-    match printable(app.database.clone(), tenant, actor, id).await {
+    match printable(app.database.clone(), tenant, actor, wanted).await {
         Ok(Some(printable)) => {
             let download = query.is_some_and(|q| q.split('&').any(|p| p == "download" || p.starts_with("download=")));
             answer(&app, number, &printable, download, &headers).await
@@ -60,22 +111,31 @@ async fn document(
 fn refusal(e: &Error) -> Response {
     match e {
         Error::Forbidden | Error::TenantSuspended => (StatusCode::FORBIDDEN, "not permitted\n").into_response(),
+        Error::User(refusals) => {
+            let messages: String = refusals.iter().map(|refusal| format!("{}\n", refusal.message)).collect();
+            (StatusCode::BAD_REQUEST, messages).into_response()
+        }
         e => failure(e),
     }
 }
 
-async fn printable(database: Database, tenant: Tenant, actor: Arc<Actor>, id: Option<DocumentId>) -> Result<Option<Printable>> {
+async fn printable(
+    database: Database,
+    tenant: Tenant,
+    actor: Arc<Actor>,
+    wanted: Option<Wanted>,
+) -> Result<Option<Printable>> {
     if matches!(*actor, Actor::Anonymous) {
         return Err(Error::Unauthenticated);
     }
     if matches!(tenant.status(), TenantStatus::Suspended | TenantStatus::Archived) {
         return Err(Error::TenantSuspended);
     }
-    let Some(id) = id else {
+    let Some(wanted) = wanted else {
         return Ok(None);
     };
     let db = TenantDb::new(database, tenant, actor);
-    db.read(async move |tx| pdf::printable(tx, id).await).await
+    db.read(async move |tx| wanted.printable(tx).await).await
 }
 
 async fn answer(app: &App, tenant: i32, printable: &Printable, download: bool, asked: &HeaderMap) -> Response {

@@ -9,7 +9,7 @@
 //!
 //! Owns `billing_settings`, `invoice_template`, `tax_rule_set`, `tax_registration`, `number_series`, `invoice`,
 //! `invoice_line`, `invoice_tax`, `coverage`, `credit_application`, `credit_note`, `credit_note_line`, `credit_note_tax`,
-//! `opening_balance` and `write_off`.
+//! `opening_balance`, `write_off` and `receipt`.
 
 mod coverage;
 mod credit;
@@ -28,6 +28,7 @@ mod payment;
 pub mod pdf;
 mod plain;
 mod queries;
+mod receipts;
 mod registrations;
 pub mod rules;
 mod setup;
@@ -53,6 +54,7 @@ pub use plain::{PlainInvoice, issue_plain};
 pub use queries::{
     InvoiceFilter, InvoiceKey, by_ids, count, find, get, get_if_any, has_arrears, lines_of, list, made_by, taxes_of,
 };
+pub use receipts::{Receipt, issue_receipt, receipts_of};
 pub use registrations::{AddTaxRegistration, tax_registration_add, tax_registrations};
 pub use setup::{adopt, settings, settings_view, tax_rules};
 pub use update_settings::{UpdateSettings, settings_update};

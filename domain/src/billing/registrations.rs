@@ -3,12 +3,14 @@
 use serde::Serialize;
 
 use super::entity::TaxRegistration;
+use super::lines::place;
 use super::rules::{Place, Registration, TaxIdError, TaxRuleSet};
 use super::setup;
 use crate::kernel::Permission;
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, ErrorCode, Result};
 use crate::kernel::ids::TaxRegistrationId;
+use crate::subscribers::Subscriber;
 
 #[derive(Clone, Debug, Serialize)]
 pub struct AddTaxRegistration {
@@ -65,6 +67,16 @@ pub(super) fn for_place<'r>(
     let region = place.region.as_deref().map(|r| rules.region(r));
     let own = |r: &&TaxRegistration| r.country == place.country && r.region.is_some() && r.region == region;
     registrations.iter().find(own).or_else(|| registrations.first())
+}
+
+/// The registration under which what is not about a supply is written to a subscriber: that of its place.
+pub(super) async fn of_subscriber(tx: &TenantTx, subscriber: &Subscriber) -> Result<Option<TaxRegistration>> {
+    let all = all(tx).await?;
+    if all.len() < 2 {
+        return Ok(all.into_iter().next());
+    }
+    let place = place(tx, subscriber.address.as_ref());
+    Ok(for_place(&all, &setup::tax_rules(tx).await?, &place).cloned())
 }
 
 fn check(tx: &TenantTx, cmd: &AddTaxRegistration, rules: &TaxRuleSet) -> Result<Registration> {

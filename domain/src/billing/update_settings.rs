@@ -41,6 +41,7 @@ pub struct UpdateSettings {
     pub round_invoice_to: Patch<Decimal>,
     pub invoice_number_pattern: Patch<String>,
     pub credit_note_number_pattern: Patch<String>,
+    pub receipt_number_pattern: Patch<String>,
     pub fiscal_year_start_month: Patch<i32>,
 }
 
@@ -137,6 +138,13 @@ fn changed(old: BillingSettings, cmd: UpdateSettings) -> Result<BillingSettings>
             c,
             pattern,
         ),
+        receipt_number_pattern: given(
+            cmd.receipt_number_pattern,
+            old.receipt_number_pattern,
+            "receiptNumberPattern",
+            c,
+            pattern,
+        ),
         fiscal_year_start_month: given(
             cmd.fiscal_year_start_month,
             old.fiscal_year_start_month,
@@ -174,22 +182,31 @@ async fn check(tx: &TenantTx, old: &BillingSettings, new: &BillingSettings) -> R
             numbers::INVOICES,
             &old.invoice_number_pattern,
             &new.invoice_number_pattern,
+            codes.as_slice(),
         ),
         (
             "creditNoteNumberPattern",
             numbers::CREDIT_NOTES,
             &old.credit_note_number_pattern,
             &new.credit_note_number_pattern,
+            codes.as_slice(),
+        ),
+        (
+            "receiptNumberPattern",
+            numbers::RECEIPTS,
+            &old.receipt_number_pattern,
+            &new.receipt_number_pattern,
+            new.named_on_receipts(&codes),
         ),
     ];
-    for (field, series, before, pattern) in patterns {
-        if let Err(e) = pattern.check(&rule, new.fiscal_year_start_month, &codes) {
+    for (field, series, before, pattern, codes) in patterns {
+        if let Err(e) = pattern.check(&rule, new.fiscal_year_start_month, codes) {
             checks.add(ErrorCode::Invalid, field, registrations::sentence(&e.to_string()));
             continue;
         }
         let same = before == pattern && old.fiscal_year_start_month == new.fiscal_year_start_month;
         let year = FiscalYear::of(tx.today(), new.fiscal_year_start_month);
-        if !same && numbers::would_repeat(tx, series, pattern, year, &codes).await? {
+        if !same && numbers::would_repeat(tx, series, pattern, year, codes).await? {
             checks.ensure(false, field, "Its next numbers have been given to other documents already.");
         }
     }
@@ -197,6 +214,12 @@ async fn check(tx: &TenantTx, old: &BillingSettings, new: &BillingSettings) -> R
         new.invoice_number_pattern != new.credit_note_number_pattern,
         "creditNoteNumberPattern",
         "Must not be that of invoices: two documents would have one number.",
+    );
+    let documents = [&new.invoice_number_pattern, &new.credit_note_number_pattern];
+    checks.ensure(
+        !documents.contains(&&new.receipt_number_pattern),
+        "receiptNumberPattern",
+        "Must not be that of invoices or credit notes: two documents would have one number.",
     );
     checks.done()
 }
@@ -207,7 +230,7 @@ async fn write(tx: &TenantTx, s: &BillingSettings) -> Result<()> {
              renewal_lead_days = $5, due_days = $6, grace_days = $7, terminate_after_days = $8, late_fee = $9,
              suspension_credit = $10, termination_credit = $11, plan_change_document = $12, tax_level = $13,
              rounding_mode = $14, round_invoice_to = $15, invoice_number_pattern = $16, credit_note_number_pattern = $17,
-             fiscal_year_start_month = $18, version = version + 1",
+             fiscal_year_start_month = $18, receipt_number_pattern = $19, version = version + 1",
     );
     setup::bind(update, s)?.run().await?;
     Ok(())

@@ -7,6 +7,7 @@
 pub mod entity;
 pub mod events;
 mod queries;
+mod receipt;
 mod record;
 mod refunded;
 mod reverse;
@@ -14,6 +15,7 @@ mod rules;
 
 pub use entity::{Allocation, Payment, PaymentMethod, PaymentStatus};
 pub use queries::{PaymentKey, allocations_of, by_ids, count, find, get, list};
+pub use receipt::{ReceiptStatus, receipt_printable};
 pub use record::{RecordPayment, record};
 pub use refunded::{mark_refunded, refundable};
 pub use reverse::{ReversePayment, reverse};

@@ -32,7 +32,8 @@ pub struct RecordPayment {
     pub key: Option<Uuid>,
 }
 
-/// Records money that was received, settles invoices with it and books it. What no invoice takes is the subscriber's credit.
+/// Records money that was received, settles invoices with it, books it and writes its receipt. What no invoice takes is the
+/// subscriber's credit.
 pub async fn record(tx: &TenantTx, mut cmd: RecordPayment) -> Result<Payment> {
     tx.require(Permission::PaymentWrite)?;
     let amount = check(tx, &mut cmd)?;
@@ -57,6 +58,8 @@ pub async fn record(tx: &TenantTx, mut cmd: RecordPayment) -> Result<Payment> {
         subscriber_id: subscriber.id,
     })
     .await?;
+    let first = parts.allocations.first().map(|(invoice, _)| *invoice);
+    billing::issue_receipt(tx, id, first, &subscriber).await?;
     queries::get(tx, id).await
 }
 

@@ -26,6 +26,9 @@ pub struct TemplateFiles {
     pub invoice: &'static str,
     /// … and an invoice to try such a text with, as JSON.
     pub sample: &'static str,
+    /// How its receipts and statements of account look.
+    pub receipt: &'static str,
+    pub statement: &'static str,
 }
 
 macro_rules! folder {
@@ -39,6 +42,8 @@ macro_rules! folder {
                 roles: include_str!(concat!("../../../tenant-templates/", $name, "/roles.toml")),
                 invoice: include_str!(concat!("../../../tenant-templates/", $name, "/invoice.typ")),
                 sample: include_str!(concat!("../../../tenant-templates/", $name, "/sample.json")),
+                receipt: include_str!(concat!("../../../tenant-templates/", $name, "/receipt.typ")),
+                statement: include_str!(concat!("../../../tenant-templates/", $name, "/statement.typ")),
             },
         )
     };
@@ -173,6 +178,8 @@ pub struct Template {
     roles: BTreeMap<String, Vec<String>>,
     invoice: &'static str,
     sample: &'static str,
+    receipt: &'static str,
+    statement: &'static str,
 }
 
 impl Template {
@@ -199,6 +206,8 @@ impl Template {
             roles: roles.roles,
             invoice: files.invoice,
             sample: files.sample,
+            receipt: files.receipt,
+            statement: files.statement,
         })
     }
 
@@ -223,6 +232,16 @@ impl Template {
     /// An invoice to try that with, as JSON.
     pub fn sample(&self) -> &'static str {
         self.sample
+    }
+
+    /// How receipts look, in Typst.
+    pub fn receipt(&self) -> &'static str {
+        self.receipt
+    }
+
+    /// How statements of account look, in Typst.
+    pub fn statement(&self) -> &'static str {
+        self.statement
     }
 
     /// The `billing` table, as the type of the capability that owns it.

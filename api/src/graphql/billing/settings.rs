@@ -181,6 +181,11 @@ impl BillingSettings {
         self.0.settings.credit_note_number_pattern.to_string()
     }
 
+    /// As `invoiceNumberPattern`, of receipts; {REG} may be left out, and one series counts over all registrations then.
+    async fn receipt_number_pattern(&self) -> String {
+        self.0.settings.receipt_number_pattern.to_string()
+    }
+
     /// Month in which numbering starts anew, 1 to 12.
     async fn fiscal_year_start_month(&self) -> i32 {
         u8::from(self.0.settings.fiscal_year_start_month).into()
@@ -242,6 +247,8 @@ pub struct BillingSettingsUpdateInput {
     invoice_number_pattern: MaybeUndefined<String>,
     /// As `invoiceNumberPattern`, and another one.
     credit_note_number_pattern: MaybeUndefined<String>,
+    /// As `invoiceNumberPattern`, of receipts; {REG} may be left out.
+    receipt_number_pattern: MaybeUndefined<String>,
     /// 1 to 12.
     fiscal_year_start_month: MaybeUndefined<i32>,
 }
@@ -267,6 +274,7 @@ impl From<BillingSettingsUpdateInput> for UpdateSettings {
             round_invoice_to: patch(input.round_invoice_to, |v| v.0),
             invoice_number_pattern: patch(input.invoice_number_pattern, |v| v),
             credit_note_number_pattern: patch(input.credit_note_number_pattern, |v| v),
+            receipt_number_pattern: patch(input.receipt_number_pattern, |v| v),
             fiscal_year_start_month: patch(input.fiscal_year_start_month, |v| v),
         }
     }

@@ -40,6 +40,12 @@ impl AccountStatement {
         self.0.entries.iter().map(AccountStatementEntry::from).collect()
     }
 
+    /// The statement as PDF, for at most 2,000 entries. Host-relative, needs the same authorisation as this query.
+    async fn pdf_url(&self) -> String {
+        let from = self.0.from.map(|from| format!("from={from}&")).unwrap_or_default();
+        format!("/statements/{}.pdf?{from}to={}", self.0.subscriber_id, self.0.to)
+    }
+
     /// What stood on the account at the end of the last day.
     async fn closing_balance(&self) -> Money {
         self.0.closing.into()

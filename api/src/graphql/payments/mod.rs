@@ -1,5 +1,6 @@
 mod mutation;
 mod query;
+mod receipt;
 pub mod types;
 
 pub use mutation::PaymentsMutation;

@@ -7,6 +7,7 @@ use trunkline_domain::kernel::money;
 use trunkline_domain::payments::{self, RecordPayment, ReversePayment};
 use trunkline_domain::{Error, Result, ledger};
 
+use super::receipt::{Receipt, ReceiptOf};
 use crate::graphql::billing::Invoice;
 use crate::graphql::ctx::{CtxExt, Lookup, lookup};
 use crate::graphql::error::{ApiError, ApiResult, payload};
@@ -91,6 +92,13 @@ impl Payment {
     /// The payer's or gateway's own reference; unique per tenant for MOBILE_MONEY, UPI, CARD and gateways.
     async fn reference(&self) -> Option<&str> {
         self.0.reference.as_deref()
+    }
+
+    /// Null where the money came in before receipts were numbered.
+    async fn receipt(&self, ctx: &Context<'_>) -> ApiResult<Option<Receipt>> {
+        let found = ctx.rq().loader().load_one(ReceiptOf(self.0.id)).await?;
+        let status = self.0.receipt_status();
+        Ok(found.map(|of| Receipt { of, status }))
     }
 
     /// When the money came.

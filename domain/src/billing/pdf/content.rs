@@ -4,12 +4,12 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::{DATA_FILE, LIBRARY, LIBRARY_FILE, Sheet, TEMPLATE_FILE, UPI_FILE, upi};
+use super::{Sheet, UPI_FILE, upi};
 use crate::billing::credit_notes::{self, CreditNote};
 use crate::billing::entity::{Invoice, InvoiceLine, InvoiceStatus, InvoiceTax, sum_taxes};
 use crate::billing::rules::{CreditExplanation, Explanation, Place, TaxAmount, TaxTreatment};
-use crate::billing::{queries, registrations};
-use crate::branding::{self, Branding};
+use crate::billing::queries;
+use crate::branding::Branding;
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::ids::{SubscriberId, TaxRegistrationId};
@@ -36,6 +36,7 @@ pub struct Files {
     pub upi: Option<&'static str>,
 }
 
+/// The ISP, as documents name it.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Seller {
@@ -88,6 +89,7 @@ pub struct Corrected {
     pub reason: String,
 }
 
+/// A subscriber, as documents name it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Buyer {
@@ -153,15 +155,11 @@ impl Content {
             ..self.files
         };
         let data = serde_json::to_vec(&Self { files, ..self.clone() })?;
-        let mut files = vec![
-            (TEMPLATE_FILE, template.as_bytes().to_vec()),
-            (LIBRARY_FILE, LIBRARY.as_bytes().to_vec()),
-            (DATA_FILE, data),
-        ];
+        let mut sheet = Sheet::of(template, data);
         if let Some(link) = link {
-            files.push((UPI_FILE, upi::svg(&link)?.into_bytes()));
+            sheet.files.push((UPI_FILE, upi::svg(&link)?.into_bytes()));
         }
-        Ok(Sheet { files })
+        Ok(sheet)
     }
 }
 
@@ -239,11 +237,8 @@ struct Printed {
 async fn content(tx: &TenantTx, printed: Printed, payer: SubscriberId, under: Option<TaxRegistrationId>) -> Result<Content> {
     let buyer = subscribers::get(tx, payer).await?;
     let names = names(tx, &printed.lines, &buyer).await?;
-    let registrations = registrations::all(tx).await?;
-    let registration = registrations.into_iter().find(|r| Some(r.id) == under);
-    let registered = registration.map(|r| (r.tax_id, r.region));
     Ok(Content {
-        seller: seller(branding::get(tx).await?, tx.tenant().country(), registered),
+        seller: super::seller(tx, under).await?,
         document: document(printed, buyer, &names)?,
         files: Files::default(),
     })
@@ -372,11 +367,13 @@ fn totals_of_note(note: &CreditNote, currency: Currency) -> Result<Totals> {
     })
 }
 
-fn amount(value: Decimal, currency: Currency) -> Result<String> {
+/// At the currency's scale.
+pub fn amount(value: Decimal, currency: Currency) -> Result<String> {
     Ok(Money::new(value, currency).map_err(Error::internal)?.amount().to_string())
 }
 
-fn buyer(s: Subscriber) -> Buyer {
+/// As documents name a subscriber.
+pub fn buyer(s: Subscriber) -> Buyer {
     let (address, country, region) = match s.address {
         None => (Vec::new(), String::new(), None),
         Some(a) => {

@@ -1,4 +1,4 @@
-//! Invoices and credit notes as PDF. What is printed is gathered here as JSON; a template in Typst, the starter pack's or the ISP's own, lays
+//! Documents as PDF; invoices and credit notes here, others by later modules. What is printed is gathered as JSON; a template in Typst, the starter pack's or the ISP's own, lays
 //! it out; a process of its own typesets it (`api::adapters::render`), because templates are programs that tenants write.
 //!
 //! A PDF shows the invoice as it was issued and, besides, what has been paid and credited on it by now.
@@ -10,16 +10,20 @@ mod upi;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+pub use content::{Buyer, Files, Seller, amount, buyer};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 pub use template::{
     InvoiceTemplate, Preview, PreviewTemplate, ProvenTemplate, ResetTemplate, Trial, UpdateTemplate, template, template_preview,
     template_reset, template_trial, template_update,
 };
 
-use super::{credit_notes, queries};
+use super::{credit_notes, queries, registrations};
+use crate::branding;
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
-use crate::kernel::ids::{CreditNoteId, InvoiceId};
+use crate::kernel::ids::{CreditNoteId, InvoiceId, TaxRegistrationId};
+use crate::subscribers::Subscriber;
 use crate::tenants::template::Template;
 
 /// What templates import.
@@ -36,6 +40,16 @@ pub struct Sheet {
 }
 
 impl Sheet {
+    fn of(template: &str, data: Vec<u8>) -> Self {
+        Self {
+            files: vec![
+                (TEMPLATE_FILE, template.as_bytes().to_vec()),
+                (LIBRARY_FILE, LIBRARY.as_bytes().to_vec()),
+                (DATA_FILE, data),
+            ],
+        }
+    }
+
     /// The same for the same document, and for no other.
     pub fn digest(&self) -> [u8; 32] {
         let mut hash = Sha256::new();
@@ -111,6 +125,17 @@ pub struct Printable {
     pub plain: Option<Sheet>,
 }
 
+impl Printable {
+    /// A document that the starter pack lays out for every ISP that was made from it.
+    pub fn of(name: String, template: &str, data: &impl Serialize) -> Result<Self> {
+        Ok(Self {
+            name,
+            sheet: Sheet::of(template, serde_json::to_vec(data)?),
+            plain: None,
+        })
+    }
+}
+
 /// A document that the actor may see, or none.
 pub async fn printable(tx: &TenantTx, id: DocumentId) -> Result<Option<Printable>> {
     let content = match id {
@@ -139,7 +164,20 @@ pub async fn printable(tx: &TenantTx, id: DocumentId) -> Result<Option<Printable
     }))
 }
 
+/// Who issues a document, under that registration.
+pub async fn seller(tx: &TenantTx, under: Option<TaxRegistrationId>) -> Result<Seller> {
+    let registration = registrations::all(tx).await?.into_iter().find(|r| Some(r.id) == under);
+    let registered = registration.map(|r| (r.tax_id, r.region));
+    Ok(content::seller(branding::get(tx).await?, tx.tenant().country(), registered))
+}
+
+/// Who issues what is about a subscriber and no supply.
+pub async fn seller_for(tx: &TenantTx, subscriber: &Subscriber) -> Result<Seller> {
+    let under = registrations::of_subscriber(tx, subscriber).await?;
+    seller(tx, under.map(|r| r.id)).await
+}
+
 /// The starter pack from which the ISP was made.
-fn pack(tx: &TenantTx) -> Result<Template> {
+pub fn pack(tx: &TenantTx) -> Result<Template> {
     Template::load(tx.tenant().template()).map_err(Error::internal)
 }

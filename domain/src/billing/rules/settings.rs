@@ -67,6 +67,8 @@ pub struct BillingSettings {
     pub round_invoice_to: Option<Decimal>,
     pub invoice_number_pattern: NumberPattern,
     pub credit_note_number_pattern: NumberPattern,
+    /// Need not name the registration: one series then counts over all.
+    pub receipt_number_pattern: NumberPattern,
     pub fiscal_year_start_month: StartMonth,
 }
 
@@ -74,18 +76,28 @@ impl BillingSettings {
     /// Checks what depends on more than one value. `registrations` are the short codes of the tenant's tax
     /// registrations.
     pub fn check(&self, currency: Currency, rule: &NumberRule, registrations: &[&str]) -> Result<(), SettingsError> {
-        let pattern = |key, pattern: &NumberPattern| {
+        let pattern = |key, pattern: &NumberPattern, registrations| {
             let checked = pattern.check(rule, self.fiscal_year_start_month, registrations);
             checked.map_err(|error: NumberingError| SettingsError {
                 key,
                 problem: error.to_string(),
             })
         };
-        pattern("invoice_number_pattern", &self.invoice_number_pattern)?;
-        pattern("credit_note_number_pattern", &self.credit_note_number_pattern)?;
+        pattern("invoice_number_pattern", &self.invoice_number_pattern, registrations)?;
+        pattern("credit_note_number_pattern", &self.credit_note_number_pattern, registrations)?;
+        let of_receipts = self.named_on_receipts(registrations);
+        pattern("receipt_number_pattern", &self.receipt_number_pattern, of_receipts)?;
         positive("late_fee", self.late_fee, currency)?;
         positive("round_invoice_to", self.round_invoice_to, currency)?;
         Ok(())
+    }
+
+    /// Those of the registrations that receipts' numbers tell apart.
+    pub fn named_on_receipts<'r, 's>(&self, registrations: &'r [&'s str]) -> &'r [&'s str] {
+        match self.receipt_number_pattern.names_registration() {
+            true => registrations,
+            false => &[],
+        }
     }
 
     /// Where periods begin.
