@@ -1,8 +1,9 @@
-//! Invoices and credit notes as PDF: what stands on them, who gets them, templates of ISPs' own, and what templates cannot do.
+//! Documents as PDF: what stands on them, who gets them, templates of ISPs' own, and what templates cannot do.
 
 mod content;
 mod credit_note;
 mod hostile;
+mod receipt;
 mod renderers;
 mod template;
 mod url;

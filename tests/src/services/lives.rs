@@ -1,5 +1,6 @@
-//! Random lives of services: whatever happens in whatever order, each day is charged once or provably credited, what is
-//! charged less what is credited is the exact value of the days but for rounding, and the books balance after every step.
+//! Random lives of services, with trials, add-ons and discounts: whatever happens in whatever order, each day is charged once or
+//! provably credited, what is charged less what is credited is the exact value of the days but for rounding, and the books
+//! balance after every step.
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -23,6 +24,7 @@ struct Life<'a> {
     service: String,
     subscriber: String,
     plans: Vec<String>,
+    addons: Vec<String>,
     at: chrono::NaiveDateTime,
 }
 
@@ -63,12 +65,18 @@ impl<'a> Life<'a> {
             json!({ "paymentMode": "POSTPAID", "price": "777.77" }),
             json!({ "paymentMode": "POSTPAID", "billIn": "ARREARS", "price": "611.00" }),
             json!({ "period": { "unit": "WEEK", "count": 1 }, "price": "250.01" }),
+            json!({ "price": "450.00", "trialDays": 9 }),
+            json!({ "paymentMode": "POSTPAID", "billIn": "ARREARS", "price": "512.34", "trialDays": 16 }),
         ]
         .into_iter()
         .enumerate()
         {
             plans.push(isp.plan(&format!("p{n}"), plan).await);
         }
+        let addons = vec![
+            isp.addon("ip", json!({ "price": "123.45" })).await,
+            isp.addon("tv", json!({ "price": "66.00", "taxInclusive": true })).await,
+        ];
         let (subscriber, _) = isp.subscriber("Somebody", json!({ "address": null })).await;
         let (service, _) = isp
             .service(&subscriber, &plans[random.random_range(0..plans.len())], "user", json!({}))
@@ -84,6 +92,7 @@ impl<'a> Life<'a> {
             random,
             subscriber,
             plans,
+            addons,
             at,
         }
     }
@@ -99,8 +108,9 @@ impl<'a> Life<'a> {
     async fn step(&mut self) -> String {
         let plan = self.plans[self.random.random_range(0..self.plans.len())].clone();
         let (service, key) = (self.service.clone(), key());
-        let (name, input) = match self.random.random_range(0..16) {
+        let (name, input) = match self.random.random_range(0..22) {
             0..=5 => return self.pay().await,
+            16..=21 => return self.vary().await,
             6 | 7 => (
                 "serviceSuspend",
                 json!({ "id": service, "reason": "x", "idempotencyKey": key }),
@@ -127,6 +137,58 @@ impl<'a> Life<'a> {
         let refusals = self.isp.mutate(name, input.clone(), "service { id }").await.refusals();
         self.app.run_jobs().await;
         format!("{name} {input}: {refusals:?}")
+    }
+
+    /// Add-ons and discounts come and go.
+    async fn vary(&mut self) -> String {
+        let (service, key) = (self.service.clone(), key());
+        let (name, input, made) = match self.random.random_range(0..6) {
+            0 | 1 => {
+                let addon = self.addons[self.random.random_range(0..self.addons.len())].clone();
+                let (quantity, later) = (self.random.random_range(1..4), self.random.random_range(0..20));
+                let from = (self.at.date() + chrono::Days::new(later)).to_string();
+                let input = json!({ "serviceId": service, "addonId": addon, "quantity": quantity, "startsOn": from,
+                    "idempotencyKey": key });
+                ("serviceAddonAdd", input, "serviceAddon { id }")
+            }
+            2 => match self.some_of("addons").await {
+                Some(addon) => (
+                    "serviceAddonEnd",
+                    json!({ "id": addon, "idempotencyKey": key }),
+                    "serviceAddon { id }",
+                ),
+                None => return "no add-on".into(),
+            },
+            3 | 4 => {
+                let mut input = json!({ "serviceId": service, "name": "Off", "idempotencyKey": key });
+                match self.random.random_range(0..4) {
+                    0 => input["amount"] = json!(one(&mut self.random, &["50.00", "333.34", "2000.00"])),
+                    _ => {
+                        input["percent"] = json!(one(&mut self.random, &["10", "33.3333", "100"]));
+                        input["withAddons"] = json!(self.random.random_bool(0.5));
+                    }
+                }
+                if self.random.random_bool(0.7) {
+                    input["periods"] = json!(self.random.random_range(1..3));
+                }
+                ("serviceDiscountAdd", input, "discount { id }")
+            }
+            _ => match self.some_of("discounts").await {
+                Some(discount) => ("serviceDiscountEnd", json!({ "id": discount }), "discount { id }"),
+                None => return "no discount".into(),
+            },
+        };
+        let refusals = self.isp.mutate(name, input.clone(), made).await.refusals();
+        self.app.run_jobs().await;
+        format!("{name} {input}: {refusals:?}")
+    }
+
+    /// One of the add-ons or discounts that the service has or had.
+    async fn some_of(&mut self, what: &str) -> Option<Value> {
+        let query = "query($id: ID!) { service(id: $id) { addons { id } discounts { id } } }";
+        let service = self.isp.gql(query, json!({ "id": self.service })).await.at("service");
+        let all = service[what].as_array().unwrap();
+        (!all.is_empty()).then(|| all[self.random.random_range(0..all.len())]["id"].clone())
     }
 
     async fn pay(&mut self) -> String {
@@ -216,6 +278,8 @@ impl<'a> Life<'a> {
                 "SELECT l.id, l.amount, (l.explanation #>> '{line,charge,price,amount}')::numeric AS price,
                      (l.explanation #>> '{line,charge,days,days}')::integer AS days,
                      (l.explanation #>> '{line,charge,days,period_days}')::integer AS total,
+                     coalesce((l.explanation #>> '{line,charge,units}')::integer, 1) AS units,
+                     coalesce(l.explanation #> '{line,discount,parts}', '[]') AS parts,
                      c.spread, coalesce(c.days, 0) AS covered, coalesce(c.value, 0) AS value,
                      coalesce(n.days, 0) AS credited, coalesce(n.amount, 0) AS gone, coalesce(n.lines, 0) AS lines
                  FROM {role}.invoice_line l
@@ -240,7 +304,8 @@ impl<'a> Life<'a> {
                 number("spread")
             };
             let moved = spread != number("days");
-            if number("covered") > Decimal::ZERO {
+            // What was charged at nothing is not covered any more without a credit note.
+            if number("covered") > Decimal::ZERO && number("amount") > Decimal::ZERO {
                 assert_eq!(
                     number("covered") + number("credited"),
                     spread,
@@ -249,8 +314,12 @@ impl<'a> Life<'a> {
                 );
             }
             let left = number("amount") - number("gone");
-            let worth = number("value") * number("days") / spread / number("total");
-            let bound = Decimal::new(1, 2) * (number("lines") + Decimal::ONE);
+            let parts = line["parts"].as_array().unwrap();
+            let of_full_period = number("days") / spread / number("total");
+            let worth = number("value") * number("units") * of_full_period;
+            let worth = parts.iter().fold(worth, |left, part| less(left, part, number("covered") * of_full_period));
+            let rounded = Decimal::from(parts.len() + 1);
+            let bound = Decimal::new(1, 2) * (number("lines") + Decimal::ONE) * rounded;
             let close = (left - worth).abs() <= bound;
             assert!(
                 close || moved,
@@ -265,7 +334,9 @@ impl<'a> Life<'a> {
         // Nothing is charged between the day's run and the next: what resumes meanwhile waits for that.
         let sql = "SELECT s.status, p.bill_in, s.ends_on, s.next_billing_on,
                  coalesce(s.next_billing_on <= (platform.now() AT TIME ZONE '{zone}')::date, false) AS is_due, (SELECT count(*) FROM {role}.coverage c
-                 WHERE c.service_id = s.id AND c.charge = 'plan' AND c.period @> platform.now()) AS covered
+                 JOIN {role}.invoice_line l ON l.id = c.invoice_line_id
+                 WHERE c.service_id = s.id AND c.charge = 'plan' AND c.period @> platform.now()
+                     AND (p.bill_in = 'ADVANCE' OR l.description NOT LIKE '%free trial%')) AS covered
              FROM {role}.service s JOIN {role}.plan p ON p.id = s.plan_id";
         for service in self.ask(sql).await {
             let on = ["ACTIVE", "GRACE"].contains(&service["status"].as_str().unwrap());
@@ -277,6 +348,15 @@ impl<'a> Life<'a> {
             };
             assert_eq!(service["covered"], expected, "{service:#}\n{}", story.join("\n"));
         }
+    }
+}
+
+/// What a discount leaves of what a share of a full period is worth.
+fn less(left: Decimal, part: &Value, share: Decimal) -> Decimal {
+    let number = |value: &Value| value.as_str().unwrap().parse::<Decimal>().unwrap();
+    match part["off"]["type"].as_str().unwrap() {
+        "PERCENT" => left * (Decimal::ONE_HUNDRED - number(&part["off"]["percent"])) / Decimal::ONE_HUNDRED,
+        _ => (left - number(&part["off"]["amount"]["amount"]) * share).max(Decimal::ZERO),
     }
 }
 
