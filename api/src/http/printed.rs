@@ -6,16 +6,16 @@ use axum::body::Bytes;
 use axum::extract::{Path, Query, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use sha2::{Digest, Sha256};
 use chrono::NaiveDate;
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 use trunkline_domain::billing::pdf::{self, DocumentId, Printable, Sheet, TypesetError, Typesetter};
 use trunkline_domain::kernel::db::{Database, Tenant, TenantDb, TenantStatus, TenantTx};
 use trunkline_domain::kernel::ids::{PaymentId, SubscriberId};
 use trunkline_domain::{Actor, Error, Result, books, payments};
 
 use super::address::ClientAddress;
-use super::answer::failure;
+use super::answer::{failure, refuse};
 use super::{auth, host, not_found};
 use crate::app::App;
 use crate::cookies::Cookies;
@@ -52,8 +52,8 @@ pub async fn statement(
     days: Result<Query<Days>, axum::extract::rejection::QueryRejection>,
 ) -> Response {
     let Ok(Query(days)) = days else {
-        let hint = "`from` and `to` are days, such as 2026-04-01\n";
-        return (StatusCode::BAD_REQUEST, hint).into_response();
+        let message = "Ask with `from` and `to` as calendar dates, if at all.";
+        return refuse(StatusCode::BAD_REQUEST, "BAD_ARGUMENT", message);
     };
     document(asked, id(&file).map(|subscriber| Wanted::Statement(subscriber, days))).await
 }
@@ -112,19 +112,14 @@ fn refusal(e: &Error) -> Response {
     match e {
         Error::Forbidden | Error::TenantSuspended => (StatusCode::FORBIDDEN, "not permitted\n").into_response(),
         Error::User(refusals) => {
-            let messages: String = refusals.iter().map(|refusal| format!("{}\n", refusal.message)).collect();
-            (StatusCode::BAD_REQUEST, messages).into_response()
+            let message = refusals.iter().map(|u| u.message.as_str()).collect::<Vec<_>>().join(" ");
+            refuse(StatusCode::BAD_REQUEST, "BAD_ARGUMENT", &message)
         }
         e => failure(e),
     }
 }
 
-async fn printable(
-    database: Database,
-    tenant: Tenant,
-    actor: Arc<Actor>,
-    wanted: Option<Wanted>,
-) -> Result<Option<Printable>> {
+async fn printable(database: Database, tenant: Tenant, actor: Arc<Actor>, wanted: Option<Wanted>) -> Result<Option<Printable>> {
     if matches!(*actor, Actor::Anonymous) {
         return Err(Error::Unauthenticated);
     }

@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
-use super::entity::{Payment, PaymentStatus};
+use super::entity::{Payment, PaymentMethod, PaymentStatus};
 use super::queries;
 use crate::billing::pdf::{self, Buyer, Files, Printable, Seller, amount};
 use crate::billing::{self, Receipt};
@@ -46,7 +46,7 @@ struct Content {
     receipt: Head,
     currency: Currency,
     amount: String,
-    method: &'static str,
+    method: PaymentMethod,
     reference: Option<String>,
     received_on: NaiveDate,
     settled: Vec<Settled>,
@@ -107,7 +107,7 @@ async fn content(tx: &TenantTx, payment: Payment, receipt: Receipt) -> Result<Co
         },
         currency,
         amount: amount(payment.amount, currency)?,
-        method: payment.method.as_str(),
+        method: payment.method,
         received_on: on(payment.received_at),
         unallocated: amount(payment.unallocated, currency)?,
         refunded: amount(payment.paid_back(), currency)?,

@@ -73,7 +73,11 @@ async fn numbers_have_no_gaps_whoever_pays_at_once() {
             2 if n < 30 => json!({ "idempotencyKey": twice }),
             _ => json!({}),
         };
-        let payer = if n % 5 == 2 && n < 30 { &payers[0] } else { &payers[n % payers.len()] };
+        let payer = if n % 5 == 2 && n < 30 {
+            &payers[0]
+        } else {
+            &payers[n % payers.len()]
+        };
         isp.pays(payer, changes)
     });
     let made: Vec<Value> = join_all(calls).await.into_iter().filter(|p| p.is_object()).collect();
@@ -104,7 +108,11 @@ async fn receipts_are_numbered_by_registration_where_their_numbers_name_it() {
     isp.mutate("invoiceIssue", invoice, "invoice { number }").await.done();
     assert_eq!(number(&isp.pays(&here, json!({})).await), "RC/26-27/000001");
     assert_eq!(number(&isp.pays(&there, json!({})).await), "RC/26-27/000002");
-    assert!(isp.set(json!({ "receiptNumberPattern": "R{REG}/{FY}/{SEQ:6}" })).await.is_empty());
+    assert!(
+        isp.set(json!({ "receiptNumberPattern": "R{REG}/{FY}/{SEQ:6}" }))
+            .await
+            .is_empty()
+    );
     for (payer, expected) in [
         (&here, "RKA/26-27/000001"),
         (&there, "RMH/26-27/000001"),
@@ -121,7 +129,11 @@ async fn receipts_are_numbered_by_registration_where_their_numbers_name_it() {
         ("RC/{SEQ:6}", vec!["INVALID receiptNumberPattern"]),
         ("RC/{FY}/{SEQ:6}", vec![]),
     ] {
-        assert_eq!(isp.set(json!({ "receiptNumberPattern": pattern })).await, refusals, "{pattern}");
+        assert_eq!(
+            isp.set(json!({ "receiptNumberPattern": pattern })).await,
+            refusals,
+            "{pattern}"
+        );
     }
     assert_eq!(number(&isp.pays(&here, json!({})).await), "RC/26-27/000003");
     app.run_jobs().await;

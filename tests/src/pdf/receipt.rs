@@ -84,7 +84,10 @@ async fn kenyas_receipts_speak_of_shillings() {
     let (subscriber, _) = owner.subscriber("Njeri", json!({ "address": null })).await;
     let payment = paid(&owner, &subscriber, "1000").await;
     let receipt = printed(&owner, url(&payment)).await;
-    holds(&receipt, &["Receipt", "KSh 1,000.00", "One Thousand Shillings Only", "RC/2026/000001"]);
+    holds(
+        &receipt,
+        &["Receipt", "KSh 1,000.00", "One Thousand Shillings Only", "RC/2026/000001"],
+    );
     app.run_jobs().await;
 }
 
@@ -141,7 +144,8 @@ async fn receipts_and_statements_go_to_whom_they_are_open_and_to_nobody_else() {
 }
 
 async fn statement_url(ask: &Ask<'_>, subscriber: &str, from: Option<&str>, to: Option<&str>) -> String {
-    let query = "query($id: ID!, $from: Date, $to: Date) { accountStatement(subscriberId: $id, from: $from, to: $to) { pdfUrl } }";
+    let query =
+        "query($id: ID!, $from: Date, $to: Date) { accountStatement(subscriberId: $id, from: $from, to: $to) { pdfUrl } }";
     let variables = json!({ "id": subscriber, "from": from, "to": to });
     ask.gql(query, variables).await.text_at("accountStatement.pdfUrl")
 }
@@ -172,7 +176,10 @@ async fn a_statement_shows_what_was_charged_and_paid_between_two_days() {
     app.set_clock("2026-04-20T06:00:00Z").await;
     let later = statement_url(&owner, &first.subscriber, Some("2026-04-02"), Some("2026-04-10")).await;
     let later = printed(&owner, &later).await;
-    holds(&later, &["2 April 2026", "Balance before", "−500.00", "Drawn up on 20 April 2026"]);
+    holds(
+        &later,
+        &["2 April 2026", "Balance before", "−500.00", "Drawn up on 20 April 2026"],
+    );
     assert!(!later.contains("IN/26-27/000001"), "it was before:\n{later}");
     let bad = async |query: &str| -> Answer { owner.get(&format!("/statements/{}.pdf?{query}", first.subscriber), &[]).await };
     for query in ["from=2026-04-31", "from=yesterday", "from=2026-04-02&to=2026-04-01"] {
@@ -214,7 +221,11 @@ async fn long_statements_are_whole_or_refused() {
     let printed = text(&answer.bytes);
     let count = pages(&answer.bytes);
     assert!((20..60).contains(&count), "{count} pages");
-    assert_eq!(printed.matches("Paid or credited").count(), count, "the head is on every page");
+    assert_eq!(
+        printed.matches("Charged Settled Balance").count(),
+        count,
+        "the head is on every page"
+    );
     assert!((1..=999).all(|n| printed.contains(&format!("Entry {n} "))), "{printed}");
     assert!(printed.contains("₹ 1,999.00"), "the balance");
     let url = statement_url(&owner, &other.subscriber, None, None).await;

@@ -317,7 +317,9 @@ impl<'a> Life<'a> {
             let parts = line["parts"].as_array().unwrap();
             let of_full_period = number("days") / spread / number("total");
             let worth = number("value") * number("units") * of_full_period;
-            let worth = parts.iter().fold(worth, |left, part| less(left, part, number("covered") * of_full_period));
+            let worth = parts
+                .iter()
+                .fold(worth, |left, part| less(left, part, number("covered") * of_full_period));
             let rounded = Decimal::from(parts.len() + 1);
             let bound = Decimal::new(1, 2) * (number("lines") + Decimal::ONE) * rounded;
             let close = (left - worth).abs() <= bound;
