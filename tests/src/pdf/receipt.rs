@@ -70,8 +70,7 @@ async fn a_receipt_says_who_paid_what_for_which_invoices() {
         &after,
         &[
             "RC/26-27/000001",
-            "Reversed on 1 April 2026: The payer's bank took it back.",
-            "REVERSED",
+            "Reversed on 1 April 2026: The payer's bank took it back. This receipt no longer counts.",
         ],
     );
     app.run_jobs().await;

@@ -75,7 +75,7 @@ impl<'a> Life<'a> {
         }
         let addons = vec![
             isp.addon("ip", json!({ "price": "123.45" })).await,
-            isp.addon("tv", json!({ "price": "66.00", "taxInclusive": true })).await,
+            isp.addon("tv", json!({ "price": "66.00" })).await,
         ];
         let (subscriber, _) = isp.subscriber("Somebody", json!({ "address": null })).await;
         let (service, _) = isp
