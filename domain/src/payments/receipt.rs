@@ -1,7 +1,6 @@
 //! What stands on a receipt, and its PDF.
 
 use chrono::NaiveDate;
-use rust_decimal::Decimal;
 use serde::Serialize;
 
 use super::entity::{Payment, PaymentMethod, PaymentStatus};
@@ -21,16 +20,12 @@ text_enum! {
 }
 
 impl Payment {
-    fn paid_back(&self) -> Decimal {
-        Decimal::ZERO
-    }
-
     /// What became of the money since its receipt was written.
     pub fn receipt_status(&self) -> ReceiptStatus {
         match self.status {
             PaymentStatus::Reversed => ReceiptStatus::Reversed,
-            _ if self.paid_back().is_zero() => ReceiptStatus::Valid,
-            _ if self.paid_back() < self.amount => ReceiptStatus::PartlyRefunded,
+            _ if self.refunded.is_zero() => ReceiptStatus::Valid,
+            _ if self.refunded < self.amount => ReceiptStatus::PartlyRefunded,
             _ => ReceiptStatus::Refunded,
         }
     }
@@ -110,7 +105,7 @@ async fn content(tx: &TenantTx, payment: Payment, receipt: Receipt) -> Result<Co
         method: payment.method,
         received_on: on(payment.received_at),
         unallocated: amount(payment.unallocated, currency)?,
-        refunded: amount(payment.paid_back(), currency)?,
+        refunded: amount(payment.refunded, currency)?,
         reversed: payment.reversed_at.map(|at| Reversed {
             on: on(at),
             reason: payment.reversal_reason.clone().unwrap_or_default(),

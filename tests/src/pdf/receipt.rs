@@ -77,6 +77,27 @@ async fn a_receipt_says_who_paid_what_for_which_invoices() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_receipt_says_what_was_paid_back() {
+    let app = TestApp::new().await;
+    let owner = app.on("asha").as_owner();
+    let (subscriber, _) = owner.subscriber("Ravi", json!({})).await;
+    let payment = paid(&owner, &subscriber, "500.00").await;
+    let status = "query($id: ID!) { payment(id: $id) { receipt { number status } } }";
+    for (amount, expected, says) in [
+        ("200.00", "PARTLY_REFUNDED", "Refunded in part: ₹ 200.00 has been paid back."),
+        ("300.00", "REFUNDED", "Refunded: ₹ 500.00 has been paid back."),
+    ] {
+        let input = json!({ "subscriberId": subscriber, "paymentId": id(&payment), "amount": amount, "method": "CASH",
+            "reason": "Moved away", "idempotencyKey": key() });
+        owner.mutate("creditRefund", input, "refund { id }").await.done();
+        let receipt = owner.gql(status, json!({ "id": id(&payment) })).await.at("payment.receipt");
+        assert_eq!(receipt, json!({ "number": payment["receipt"]["number"], "status": expected }));
+        holds(&printed(&owner, url(&payment)).await, &["₹ 500.00", says]);
+    }
+    app.run_jobs().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn kenyas_receipts_speak_of_shillings() {
     let app = TestApp::new().await;
     let owner = app.on("baraka").as_owner();
