@@ -39,4 +39,4 @@ bench:
 	@$(TARGET)/release/trunkline-bench --write bench/RESULTS.md $(ARGS)
 
 soak: setup
-	TRUNKLINE_SOAK=1 TRUNKLINE_STORM_REQUESTS=1000000 $(CARGO) test --locked --workspace --test suite -- --nocapture storm kill soak fuzz $(ARGS)
+	TRUNKLINE_SOAK=1 TRUNKLINE_STORM_REQUESTS=1000000 $(CARGO) test --locked --workspace --test suite -- --nocapture storm kill soak fuzz lives $(ARGS)

@@ -29,6 +29,8 @@ pub mod payments;
 pub mod books;
 pub mod credits;
 
+pub mod dunning;
+
 /// Work that crosses capabilities.
 pub mod runs;
 
@@ -98,6 +100,17 @@ pub fn registry() -> jobs::Registry {
         .unheard::<services::ServiceSuspended>()
         .unheard::<services::ServiceResumed>()
         .unheard::<services::ServicePlanChanged>()
+        .unheard::<dunning::events::InvoiceReminderDue>()
+        .unheard::<dunning::events::PromiseMade>()
+        .unheard::<dunning::events::PromiseKept>()
+        .unheard::<dunning::events::PromiseBroken>()
+        .unheard::<dunning::events::PromiseCancelled>()
+        .unheard::<dunning::events::DunningBraked>()
+        .unheard::<dunning::events::DunningBrakeEnded>()
+        .unheard::<dunning::events::CollectionHeld>()
+        .unheard::<dunning::events::CollectionHoldReleased>()
+        .job(|db, _: runs::DunDue| Box::pin(async move { runs::dun(&db).await }))
+        .job(|db, job: runs::CutDue| Box::pin(async move { runs::cut_due(&db, job).await }))
         .job(|db, _: jobs::ForgetKeys| Box::pin(async move { jobs::forget_keys(&db).await }))
         .job(|db, job: runs::RefreshService| Box::pin(async move { runs::refresh_service(&db, job).await }))
 }
@@ -105,6 +118,7 @@ pub fn registry() -> jobs::Registry {
 /// Jobs that every open ISP has once a day, on its own calendar.
 pub const DAILY_JOBS: &[&str] = &[
     <runs::billing_run::RenewDue as kernel::event::Job>::KIND,
+    <runs::DunDue as kernel::event::Job>::KIND,
     <identity::PurgeSessions as kernel::event::Job>::KIND,
     <jobs::ForgetKeys as kernel::event::Job>::KIND,
 ];

@@ -44,6 +44,8 @@ pub(crate) const TENANT: &[Script] = scripts![
     28 "tenant/0028_discounts.sql",
     29 "tenant/0029_terms.sql",
     30 "tenant/0030_invoice_template.sql",
+    31 "tenant/0031_dunning.sql",
+    32 "tenant/0032_brake.sql",
     34 "tenant/0034_credit.sql",
     38 "tenant/0038_receipts.sql",
 ];

@@ -20,6 +20,7 @@ mod crm;
 mod docs;
 mod domains;
 mod doors;
+mod dunning;
 mod front;
 mod fuzz;
 mod identity;

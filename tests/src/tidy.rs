@@ -15,6 +15,7 @@ const LINES: &[&[&str]] = &[
     &["billing", "radius"],
     &["payments"],
     &["books", "credits"],
+    &["dunning"],
     &["runs"],
 ];
 /// What `domain/src/lib.rs` re-exports from the kernel.

@@ -122,6 +122,12 @@ impl RequestCtx {
         self.reader.release().await;
     }
 
+    /// For work that divides itself into transactions of its own, or takes back what it does.
+    pub async fn apart(&self) -> Result<&TenantDb> {
+        self.reader.release().await;
+        self.reader.db()
+    }
+
     /// Runs a use case in a transaction of its own; what is read afterwards sees what it wrote.
     pub async fn write<T>(&self, work: impl AsyncFn(&TenantTx) -> Result<T>) -> Result<T> {
         self.reader.release().await;

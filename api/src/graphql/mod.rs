@@ -9,6 +9,7 @@ pub mod credits;
 pub mod ctx;
 pub mod discounts;
 pub mod document;
+pub mod dunning;
 pub mod error;
 pub mod identity;
 pub mod ids;
@@ -45,12 +46,14 @@ pub struct Query(
     services::ServicesQuery,
     addons::AddonsQuery,
     discounts::DiscountsQuery,
+    services::PreviewQuery,
     radius::RadiusQuery,
     payments::PaymentsQuery,
     ledger::LedgerQuery,
     credits::CreditsQuery,
     jobs::JobsQuery,
     audit::AuditQuery,
+    dunning::DunningQuery,
 );
 
 /// What can be done. Each takes one `input` and answers with a payload whose `userErrors` say what stood in the way.
@@ -73,6 +76,7 @@ pub struct Mutation(
     ledger::LedgerMutation,
     credits::CreditsMutation,
     jobs::JobsMutation,
+    dunning::DunningMutation,
 );
 
 pub type ApiSchema = Schema<Query, Mutation, EmptySubscription>;

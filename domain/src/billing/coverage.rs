@@ -25,6 +25,8 @@ pub struct Covered {
     /// Nothing is due because credit notes took all of it back.
     pub credited: bool,
     pub due_on: NaiveDate,
+    /// The last day of a promise to pay it; else its due date.
+    pub awaited_until: NaiveDate,
 }
 
 /// All that is charged of the service's time, in its order.
@@ -42,25 +44,28 @@ pub async fn covered_of(tx: &TenantTx, services: &[ServiceId]) -> Result<HashMap
         paid: bool,
         credited: bool,
         due_on: NaiveDate,
+        awaited_until: NaiveDate,
     }
     // OFFSET 0 keeps each service's lookup one in the index of the constraint.
     let rows: Vec<Row> = tx
         .sql(
             "WITH piece AS MATERIALIZED (
-                 SELECT c.service_id, c.charge, c.period, i.amount_due, i.due_on, i.status
+                 SELECT c.service_id, c.charge, c.period, i.amount_due, i.due_on, i.status, COALESCE(i.promised_until, i.due_on) AS awaited
                  FROM unnest($1::uuid[]) AS w(id)
                  CROSS JOIN LATERAL (SELECT v.* FROM coverage v WHERE v.service_id = w.id OFFSET 0) AS c
                  JOIN invoice_line l ON l.id = c.invoice_line_id JOIN invoice i ON i.id = l.invoice_id
              ), difference AS MATERIALIZED (
-                 SELECT p.service_id, p.period, p.due_on FROM piece p JOIN service s ON s.id = p.service_id
+                 SELECT p.service_id, p.period, p.due_on, p.awaited FROM piece p JOIN service s ON s.id = p.service_id
                  JOIN plan q ON q.id = s.plan_id
                  WHERE p.charge <> $2 AND p.amount_due > 0 AND (q.payment_mode = 'POSTPAID' OR p.charge LIKE 'difference %')
              )
              SELECT c.service_id, lower(c.period) AS starts_at, upper(c.period) AS ends_at,
                  c.amount_due = 0 AND other.due_on IS NULL AS paid, c.status = 'CREDITED' AS credited,
-                 CASE WHEN c.amount_due = 0 THEN COALESCE(other.due_on, c.due_on) ELSE LEAST(c.due_on, other.due_on) END AS due_on
+                 CASE WHEN c.amount_due = 0 THEN COALESCE(other.due_on, c.due_on) ELSE LEAST(c.due_on, other.due_on) END AS due_on,
+                 CASE WHEN c.amount_due = 0 THEN COALESCE(other.awaited, c.due_on) ELSE LEAST(c.awaited, other.awaited) END
+                     AS awaited_until
              FROM piece c LEFT JOIN LATERAL (
-                 SELECT min(d.due_on) AS due_on FROM difference d WHERE d.service_id = c.service_id AND d.period && c.period
+                 SELECT min(d.due_on) AS due_on, min(d.awaited) AS awaited FROM difference d WHERE d.service_id = c.service_id AND d.period && c.period
              ) other ON true
              WHERE c.charge = $2 ORDER BY c.service_id, lower(c.period)",
         )
@@ -76,6 +81,7 @@ pub async fn covered_of(tx: &TenantTx, services: &[ServiceId]) -> Result<HashMap
             paid: row.paid,
             credited: row.credited,
             due_on: row.due_on,
+            awaited_until: row.awaited_until,
         });
     }
     Ok(all)

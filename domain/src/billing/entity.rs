@@ -116,6 +116,14 @@ pub struct InvoiceLine {
     pub explanation: serde_json::Value,
 }
 
+impl InvoiceLine {
+    /// One of its amounts, in its currency.
+    pub fn money(&self, amount: Decimal) -> Result<Money> {
+        let currency: Currency = self.currency.parse().map_err(Error::internal)?;
+        Money::new(amount, currency).map_err(Error::internal)
+    }
+}
+
 /// One tax on one line.
 #[derive(Clone, Debug, PartialEq, FromQueryResult)]
 pub struct InvoiceTax {

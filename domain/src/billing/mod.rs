@@ -14,6 +14,7 @@
 mod coverage;
 mod credit;
 pub mod credit_notes;
+mod documents;
 pub mod entity;
 pub mod events;
 mod extras;
@@ -39,6 +40,7 @@ mod write_off;
 
 pub use coverage::{Covered, charged_through, covered, covered_of, first_invoice_of, move_coverage, shift_coverage};
 pub use credit::{consume_again, undo_credit};
+pub use documents::{Document, documents_since};
 pub use entity::{
     Invoice, InvoiceKind, InvoiceLine, InvoiceLineKind, InvoiceStatus, InvoiceTax, Settings, TaxRegistration, sum_taxes,
 };

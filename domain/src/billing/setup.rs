@@ -1,5 +1,6 @@
 //! How this ISP bills: the settings row and the tax rules in force, both taken over from its template.
 
+use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use sea_orm::FromQueryResult;
 
@@ -35,6 +36,8 @@ struct Row {
     credit_note_number_pattern: String,
     receipt_number_pattern: String,
     fiscal_year_start_month: i32,
+    cut_nobody_before: Option<DateTime<Utc>>,
+    expire_nobody_before: Option<DateTime<Utc>>,
     version: i32,
 }
 
@@ -65,6 +68,8 @@ impl TryFrom<Row> for Settings {
                 credit_note_number_pattern: row.credit_note_number_pattern.parse().map_err(Error::internal)?,
                 receipt_number_pattern: row.receipt_number_pattern.parse().map_err(Error::internal)?,
                 fiscal_year_start_month: small(row.fiscal_year_start_month)?.try_into().map_err(Error::internal)?,
+                cut_nobody_before: row.cut_nobody_before,
+                expire_nobody_before: row.expire_nobody_before,
             },
             version: row.version,
         })
@@ -78,7 +83,7 @@ pub async fn settings(tx: &TenantTx) -> Result<Settings> {
             "SELECT anchor, calendar_day, activation, prepaid_renewal, renewal_lead_days, due_days, grace_days,
                  terminate_after_days, late_fee, suspension_credit, termination_credit, plan_change_document, tax_level,
                  rounding_mode, round_invoice_to, invoice_number_pattern, credit_note_number_pattern,
-                 fiscal_year_start_month, receipt_number_pattern, version
+                 fiscal_year_start_month, receipt_number_pattern, cut_nobody_before, expire_nobody_before, version
              FROM billing_settings",
         )
         .one()

@@ -152,6 +152,8 @@ fn changed(old: BillingSettings, cmd: UpdateSettings) -> Result<BillingSettings>
             c,
             |n| small(n, 1, 12),
         ),
+        cut_nobody_before: old.cut_nobody_before,
+        expire_nobody_before: old.expire_nobody_before,
     };
     all.done()?;
     Ok(new)

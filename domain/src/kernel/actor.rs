@@ -50,6 +50,12 @@ pub enum Permission {
     /// Closes periods and brings opening balances in.
     #[strum(serialize = "ledger:write")]
     LedgerWrite,
+    /// Takes promises to pay.
+    #[strum(serialize = "promise:write")]
+    PromiseWrite,
+    /// Holds collection, and releases a run that was stopped.
+    #[strum(serialize = "dunning:write")]
+    DunningWrite,
     #[strum(serialize = "settings:read")]
     SettingsRead,
     #[strum(serialize = "settings:write")]

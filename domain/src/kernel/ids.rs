@@ -109,6 +109,12 @@ ids! {
     PaymentId = "payment";
     RefundId = "refund";
     DepositId = "deposit";
+    /// Of a promise to pay.
+    PromiseId = "promise";
+    /// Of a run of dunning that was stopped.
+    BrakeId = "brake";
+    /// Of a time in which nobody is cut for want of money.
+    CollectionHoldId = "hold";
     NasId = "nas";
     RadiusSessionId = "session";
     EventId = "event";

@@ -14,7 +14,7 @@ mod reverse;
 mod rules;
 
 pub use entity::{Allocation, Payment, PaymentMethod, PaymentStatus};
-pub use queries::{PaymentKey, allocations_of, by_ids, count, find, get, list};
+pub use queries::{PaymentKey, allocations_of, by_ids, count, find, get, list, unmatched};
 pub use receipt::{ReceiptStatus, receipt_printable};
 pub use record::{RecordPayment, record};
 pub use refunded::{mark_refunded, refundable};

@@ -71,6 +71,15 @@ pub async fn list(tx: &TenantTx, page: PageRequest<PaymentKey>, of: Option<Subsc
     Ok(Page::from_rows(&page, rows))
 }
 
+/// How many payments nobody knows the subscriber of.
+pub async fn unmatched(tx: &TenantTx) -> Result<u32> {
+    let waiting: Option<i64> = tx
+        .sql("SELECT count(*) FROM payment WHERE subscriber_id IS NULL AND status IN ('PENDING', 'SUCCEEDED')")
+        .scalar()
+        .await?;
+    Ok(u32::try_from(waiting.unwrap_or(0)).unwrap_or(u32::MAX))
+}
+
 pub async fn count(tx: &TenantTx, of: Option<SubscriberId>) -> Result<i64> {
     let of = restricted(tx, of)?;
     let counted = tx

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use super::held::{Held, same_periods};
 use super::settle::BeginAgain;
 use super::standing::{self, Charge};
+use crate::billing::covered_by_credit;
 use crate::billing::rules::{ActivationPolicy, PrepaidRenewal};
 use crate::kernel::calendar::IntervalUnit;
 use crate::kernel::db::TenantTx;
@@ -43,6 +44,14 @@ impl Held {
         match self.service.ends_on {
             None => Ok(Some(charge)),
             Some(day) => standing::cut_at(charge, zone.start_of_day(day), zone).map_err(Error::internal),
+        }
+    }
+
+    /// Whether credit in hand would pay for what is charged next at that plan. Locks who pays.
+    pub async fn next_is_covered(&self, tx: &TenantTx, plan: &Plan) -> Result<bool> {
+        match self.next_charge(tx, plan)? {
+            Some(charge) => covered_by_credit(tx, &self.draw_up(tx, charge, plan).await?.invoice).await,
+            None => Ok(false),
         }
     }
 
@@ -162,7 +171,7 @@ impl Held {
 
     /// A prepaid plan of some hours. It has no day of renewal: invoiced on and on, it would fill the books with hours that
     /// nobody used. It begins again when credit in hand pays for it.
-    fn is_pass(&self) -> bool {
+    pub(super) fn is_pass(&self) -> bool {
         self.plan.payment_mode == PaymentMode::Prepaid && self.plan.period_unit == IntervalUnit::Hour
     }
 

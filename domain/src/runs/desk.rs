@@ -265,6 +265,7 @@ impl Batch {
                 paid: issued.paid,
                 credited: false,
                 due_on,
+                awaited_until: due_on,
             });
         }
         Ok(issued)

@@ -190,6 +190,7 @@ impl Held {
                     paid: c.paid,
                     credited: c.credited,
                     due_on: c.due_on,
+                    awaited_until: c.awaited_until,
                 })
             })
             .collect::<Result<Vec<_>, _>>()
@@ -199,6 +200,7 @@ impl Held {
             unit: self.plan.period_unit,
             grace_days: self.settings.grace_days,
             awaits_payment: self.service.awaits_payment,
+            kept_on_until: self.kept_on_until(),
             zone: self.zone(tx),
             charged,
         })

@@ -117,6 +117,7 @@ pub async fn refresh_service(db: &TenantDb, job: RefreshService) -> Result<()> {
 
 /// Carries out [`RefreshServices`].
 pub async fn refresh_services(db: &TenantDb, _job: RefreshServices) -> Result<()> {
+    super::brake::before_cutting(db).await?;
     let mut after = None;
     loop {
         let some = db.read(async move |tx| services::begun(tx, after, 500).await).await?;
@@ -130,7 +131,7 @@ pub async fn refresh_services(db: &TenantDb, _job: RefreshServices) -> Result<()
     }
 }
 
-async fn look_again(tx: &TenantTx, id: ServiceId) -> Result<()> {
+pub(super) async fn look_again(tx: &TenantTx, id: ServiceId) -> Result<()> {
     let Some(mut held) = Held::lock(tx, id).await? else {
         return Ok(());
     };

@@ -77,18 +77,24 @@ impl Held {
         let Some(first) = facts.charged.last().filter(|c| c.paid && !c.credited) else {
             return Ok(false);
         };
+        self.begin_now(tx, first.period).await?;
+        Ok(true)
+    }
+
+    /// What waited for its payment waits no longer: what was charged lies where it was charged, or today if that is later.
+    pub(super) async fn begin_now(&mut self, tx: &TenantTx, charged: Period) -> Result<()> {
         self.service.awaits_payment = false;
         let (zone, anchor) = (self.zone(tx), self.settings.billing_anchor());
         // Checked before, so that counting from another start cannot fail.
         let schedule = self.schedule(tx)?;
         let from = |start| self.schedule_from(tx, start).unwrap_or(schedule);
-        let to = moved_to(first.period, tx.now(), self.plan.period_unit, anchor, from, zone).map_err(Error::internal)?;
-        if to != first.period {
+        let to = moved_to(charged, tx.now(), self.plan.period_unit, anchor, from, zone).map_err(Error::internal)?;
+        if to != charged {
             self.desk.be_alone()?;
-            billing::move_coverage(tx, self.service.id, first.period, to, self.days_of(tx, to)).await?;
+            billing::move_coverage(tx, self.service.id, charged, to, self.days_of(tx, to)).await?;
             self.use_from(tx, to);
         }
-        Ok(true)
+        Ok(())
     }
 
     /// The days of a period that something is spread over; None for hours.

@@ -9,6 +9,7 @@ use crate::billing::events::{BillingSettingsUpdated, CreditNoteIssued, InvoicePa
 use crate::billing::lines_of;
 use crate::credits;
 use crate::credits::events::{CreditTransferred, DepositReturned};
+use crate::dunning;
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::Result;
 use crate::kernel::ids::{InvoiceId, ServiceId};
@@ -17,7 +18,8 @@ use crate::services::{self, ServiceTerminated};
 
 /// Services whose time is now paid begin, go on, or come back.
 pub async fn invoice_paid(tx: &TenantTx, event: InvoicePaid) -> Result<()> {
-    refresh_services_of(tx, event.invoice_id).await
+    refresh_services_of(tx, event.invoice_id).await?;
+    dunning::keep_paid(tx, event.invoice_id).await
 }
 
 /// What had been paid is owed again: time that was paid for may be over.

@@ -17,6 +17,8 @@ pub struct Charged {
     /// … because credit notes took all of it back.
     pub credited: bool,
     pub due_on: NaiveDate,
+    /// The last day of a promise to pay it; else its due date.
+    pub awaited_until: NaiveDate,
 }
 
 /// All that the standing of a service depends on.
@@ -27,6 +29,8 @@ pub struct Facts {
     pub grace_days: u32,
     /// It begins, or begins again, when it is paid for and not before.
     pub awaits_payment: bool,
+    /// Nobody who is served is switched off before: the brake, or a collection hold.
+    pub kept_on_until: Option<DateTime<Utc>>,
     pub zone: Zone,
     /// In the order of their time.
     pub charged: Vec<Charged>,
@@ -92,12 +96,29 @@ impl Facts {
     }
 
     fn terms(&self) -> Option<Terms> {
-        match self.mode {
-            PaymentMode::Prepaid => self.prepaid_terms(),
+        let terms = match self.mode {
+            PaymentMode::Prepaid => self.prepaid_terms()?,
             PaymentMode::Postpaid => {
-                let due = self.charged.iter().filter(|c| !c.paid).map(|c| c.due_on).min()?;
-                Some(self.after_due(due))
+                let owed = self.charged.iter().filter(|c| !c.paid);
+                let each = owed.map(|c| (self.after_due(c.due_on).good_until, self.ends_at(c, self.after_due(c.due_on))));
+                let (good_until, ends_at): (Vec<_>, Vec<_>) = each.unzip();
+                Terms {
+                    good_until: good_until.into_iter().min()?,
+                    ends_at: ends_at.into_iter().min()?,
+                }
             }
+        };
+        Some(Terms {
+            ends_at: self.kept_on_until.map_or(terms.ends_at, |kept| kept.max(terms.ends_at)),
+            ..terms
+        })
+    }
+
+    /// When service ends that these terms give for an unpaid charge: not before a promise to pay it is over.
+    fn ends_at(&self, charge: &Charged, terms: Terms) -> DateTime<Utc> {
+        match charge.awaited_until > charge.due_on {
+            true => terms.ends_at.max(self.start_of(charge.awaited_until, 1)),
+            false => terms.ends_at,
         }
     }
 
@@ -107,7 +128,7 @@ impl Facts {
         let paid_until = self.paid_until();
         let next = self.charged.iter().find(|c| !c.paid && Some(c.period.start()) >= paid_until);
         let fresh = next.filter(|c| Some(c.period.start()) > paid_until);
-        match (fresh, paid_until) {
+        let terms = match (fresh, paid_until) {
             (Some(first), _) if self.awaits_payment => Some(Terms {
                 good_until: first.period.start(),
                 ends_at: first.period.start(),
@@ -127,6 +148,13 @@ impl Facts {
                 ends_at: self.start_of(self.zone.local_date(end), self.grace_days).max(end),
             }),
             (None, None) => None,
+        };
+        match (terms, next) {
+            (Some(terms), Some(next)) if self.unit != IntervalUnit::Hour => Some(Terms {
+                ends_at: self.ends_at(next, terms),
+                ..terms
+            }),
+            (terms, _) => terms,
         }
     }
 

@@ -23,6 +23,7 @@ fn charged(from: &str, until: &str, paid: bool, due_on: &str) -> Charged {
         paid,
         credited: false,
         due_on: day(due_on),
+        awaited_until: day(due_on),
     }
 }
 
@@ -32,6 +33,7 @@ fn facts(mode: PaymentMode, grace_days: u32, charged: Vec<Charged>) -> Facts {
         unit: IntervalUnit::Month,
         grace_days,
         awaits_payment: false,
+        kept_on_until: None,
         zone: zone(),
         charged,
     }
@@ -113,6 +115,7 @@ fn a_pass_of_one_hour_ends_with_its_hour() {
                     paid,
                     credited: false,
                     due_on: day("2026-04-01"),
+                    awaited_until: day("2026-04-01"),
                 }],
             )
         };
@@ -287,7 +290,7 @@ proptest! {
         let schedule = schedule(at("2026-01-31"), BillingAnchor::Anniversary);
         let charged: Vec<Charged> = paid.iter().enumerate().map(|(i, paid)| {
             let period = schedule.period(i as u32).unwrap().period;
-            Charged { period, paid: *paid, credited: false, due_on: zone().local_date(period.start()) }
+            Charged { period, paid: *paid, credited: false, due_on: zone().local_date(period.start()), awaited_until: zone().local_date(period.start()) }
         }).collect();
         let mode = if prepaid { PaymentMode::Prepaid } else { PaymentMode::Postpaid };
         let before = facts(mode, grace, charged);
@@ -318,4 +321,49 @@ proptest! {
             from = charge.period.end();
         }
     }
+}
+
+/// A promise holds the end of service until its last day is over, and nothing else.
+#[test]
+fn a_promise_and_the_brake_hold_the_end_of_service_only() {
+    let mut postpaid = facts(
+        PaymentMode::Postpaid,
+        3,
+        vec![charged("2026-04-01", "2026-05-01", false, "2026-04-16")],
+    );
+    let days = ["2026-04-16", "2026-04-17", "2026-04-19", "2026-04-24", "2026-04-25"];
+    assert_eq!(
+        course(&postpaid, &days),
+        [Standing::Good, Standing::Grace, ARREARS, ARREARS, ARREARS]
+    );
+    postpaid.charged[0].awaited_until = day("2026-04-24");
+    assert_eq!(
+        course(&postpaid, &days),
+        [Standing::Good, Standing::Grace, Standing::Grace, Standing::Grace, ARREARS]
+    );
+    // Another invoice that nobody promised to pay is due as it says.
+    postpaid
+        .charged
+        .push(charged("2026-05-01", "2026-06-01", false, "2026-04-17"));
+    assert_eq!(postpaid.standing(at("2026-04-20")), ARREARS);
+    postpaid.kept_on_until = Some(at("2026-04-22"));
+    assert_eq!(postpaid.standing(at("2026-04-20")), Standing::Grace);
+    assert_eq!(postpaid.standing(at("2026-04-22")), ARREARS);
+
+    let mut prepaid = facts(
+        PaymentMode::Prepaid,
+        3,
+        vec![
+            charged("2026-04-01", "2026-05-01", true, "2026-04-01"),
+            charged("2026-05-01", "2026-06-01", false, "2026-05-01"),
+        ],
+    );
+    assert_eq!(prepaid.access_until(), Some(at("2026-05-04")));
+    prepaid.charged[1].awaited_until = day("2026-05-10");
+    assert_eq!(prepaid.access_until(), Some(at("2026-05-11")));
+    assert_eq!(prepaid.paid_until(), Some(at("2026-05-01")), "it is not paid for all that");
+    prepaid.charged[1].awaited_until = day("2026-05-02");
+    assert_eq!(prepaid.access_until(), Some(at("2026-05-04")), "never sooner than without it");
+    prepaid.kept_on_until = Some(at("2026-05-20"));
+    assert_eq!(prepaid.access_until(), Some(at("2026-05-20")));
 }

@@ -108,11 +108,20 @@ impl Held {
         if let Some(day) = self.service.ends_on.filter(|day| *day <= date) {
             return Some((day, self.service.end_reason.clone().unwrap_or_default()));
         }
+        if self.settings.cut_nobody_before.is_some_and(|until| tx.now() < until) {
+            return None;
+        }
+        let days = self.unpaid_too_long(tx.now())?;
+        Some((tx.today(), format!("Not paid for {days} days")))
+    }
+
+    /// After how many days in suspension for want of money it ends, if it has been suspended for so long.
+    pub(super) fn unpaid_too_long(&self, at: DateTime<Utc>) -> Option<u32> {
         let days = self.settings.terminate_after_days?;
         let suspension = self.service.state.suspension()?;
         let unpaid = matches!(suspension.cause, SuspensionCause::Arrears | SuspensionCause::Expired);
-        let over = suspension.since.checked_add_days(Days::new(u64::from(days)))? <= tx.now();
-        (unpaid && over).then(|| (tx.today(), format!("Not paid for {days} days")))
+        let over = suspension.since.checked_add_days(Days::new(u64::from(days)))? <= at;
+        (unpaid && over).then_some(days)
     }
 
     /// The service is over from the beginning of that day, today or before.

@@ -78,6 +78,11 @@ impl World {
         owner.mutate("staffCreate", staff, "staff { id }").await.done();
         let invitation = json!({ "email": format!("canary-of-{slug}@mail.example"), "role": "nothing" });
         owner.mutate("staffInvite", invitation, "invitation { id }").await.done();
+        let promise =
+            json!({ "subscriberId": second.subscriber, "until": "2026-04-05", "note": canary, "idempotencyKey": key() });
+        owner.mutate("promiseToPayCreate", promise, "promise { id }").await.done();
+        let hold = json!({ "reason": canary, "until": "2026-04-03T00:00:00Z", "idempotencyKey": key() });
+        owner.mutate("collectionHoldCreate", hold, "hold { id }").await.done();
         app.run_jobs().await;
         let mut admin = app.db.admin().await;
         under_the_product(&mut admin, &tenant, &canary).await;
@@ -152,6 +157,9 @@ pub fn kind_at(root: &RootField, position: &str) -> &'static str {
         ("deposit", "deposit"),
         ("fromSubscriber", "subscriber"),
         ("toSubscriber", "subscriber"),
+        ("promise", "promise"),
+        ("dunningBrake", "brake"),
+        ("collectionHold", "hold"),
         ("nas", "nas"),
         ("radiusSession", "session"),
         ("session", "usersession"),
@@ -183,7 +191,7 @@ pub fn kind_at(root: &RootField, position: &str) -> &'static str {
 /// What the product's own API does not make in this version or only makes over RADIUS.
 async fn under_the_product(admin: &mut PgConnection, tenant: &TestTenant, canary: &str) {
     let t = tenant.number;
-    let [session, domain, signed_in, membership, link] = [(); 5].map(|()| Uuid::now_v7());
+    let [session, domain, signed_in, membership, link, brake] = [(); 6].map(|()| Uuid::now_v7());
     execute(
         admin,
         format!(
@@ -203,6 +211,10 @@ async fn under_the_product(admin: &mut PgConnection, tenant: &TestTenant, canary
              INSERT INTO platform.job (tenant_id, kind, payload, run_at, attempts, parked_at, last_error)
              VALUES ({t}, 'probe.job', '{{\"is\": \"{canary}\"}}', platform.now(), 3, platform.now(), 'failed');
              INSERT INTO {role}.invoice_template (source, version, updated_at) VALUES ('{canary}', 1, platform.now());
+             INSERT INTO {role}.dunning_brake (id, reasons, suspensions, subscribers, terminations, of_subscribers, unmatched, first_on,
+                 last_on, until, braked_at, ended_at, released_on, release_reason)
+             VALUES ('{brake}', '{{TOO_MANY}}', 1, 1, 0, 1, 0, '2026-03-01', '2026-03-01', platform.now(), platform.now(), platform.now(),
+                 '2026-03-01', '{canary}');
              UPDATE platform.tenant SET director_id = (SELECT id FROM platform.director LIMIT 1) WHERE slug = 'chandra';",
             role = tenant.role,
             slug = tenant.slug,
@@ -238,6 +250,9 @@ async fn ids(admin: &mut PgConnection, tenant: &TestTenant) -> Vec<(&'static str
             "payment" => own("payment"),
             "refund" => own("refund"),
             "deposit" => own("deposit"),
+            "promise" => own("promise_to_pay"),
+            "brake" => own("dunning_brake"),
+            "hold" => own("collection_hold"),
             "staff" => own("staff"),
             "usersession" => format!(
                 "SELECT id FROM {}.session WHERE user_agent = '{}'",

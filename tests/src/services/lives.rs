@@ -376,12 +376,17 @@ async fn live(slug: &str, zone: &'static str, seed: u64) {
     app.run_jobs().await;
 }
 
-/// Fixed seeds, so that a run is like the one before, and one that nobody has seen.
+/// Fixed seeds, so that a run is like the one before, and one that nobody has seen; `make soak` has many of these.
+fn seeds() -> impl Iterator<Item = u64> {
+    let unseen = if std::env::var_os("TRUNKLINE_SOAK").is_some() { 50 } else { 1 };
+    [1, 2, 3].into_iter().chain(std::iter::repeat_with(rand::random).take(unseen))
+}
+
 macro_rules! lives {
     ($($name:ident: $slug:literal $zone:literal;)+) => {$(
         #[tokio::test]
         async fn $name() {
-            for seed in [1, 2, 3, rand::random()] {
+            for seed in seeds() {
                 live($slug, $zone, seed).await;
             }
         }

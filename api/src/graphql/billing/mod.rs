@@ -8,7 +8,7 @@ mod template;
 mod withholding;
 
 pub use credit_note::CreditNote;
-pub use invoice::{Invoice, InvoiceConnection};
+pub use invoice::{Invoice, InvoiceConnection, TaxAmount};
 pub use mutation::BillingMutation;
 pub use query::{BillingQuery, find, find_credit_note, invoices_of};
 pub use run::{BillingRun, find as find_run};

@@ -20,6 +20,15 @@ pub enum ChangeTiming {
     NextPeriod,
 }
 
+impl From<ChangeTiming> for runs::ChangeTiming {
+    fn from(timing: ChangeTiming) -> Self {
+        match timing {
+            ChangeTiming::Now => Self::Now,
+            ChangeTiming::NextPeriod => Self::NextPeriod,
+        }
+    }
+}
+
 /// A service that is to have another plan.
 #[derive(InputObject)]
 pub struct ServiceChangePlanInput {
@@ -40,10 +49,7 @@ impl ServiceChangePlanInput {
         Ok(ChangePlan {
             id: ids::input(&self.id, "id")?,
             plan_id: ids::input(&self.plan_id, "planId")?,
-            timing: match self.timing {
-                ChangeTiming::Now => runs::ChangeTiming::Now,
-                ChangeTiming::NextPeriod => runs::ChangeTiming::NextPeriod,
-            },
+            timing: self.timing.into(),
             effective_on: self.effective_on.map(|day| day.0),
             idempotency_key: self.idempotency_key.0,
         })

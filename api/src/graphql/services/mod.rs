@@ -1,9 +1,11 @@
 mod change;
 mod inputs;
 mod mutation;
+mod preview;
 mod query;
 pub mod types;
 
 pub use mutation::ServicesMutation;
+pub use preview::PreviewQuery;
 pub use query::{ServicesQuery, find, of_subscriber};
 pub use types::{Service, ServiceConnection, ServiceStatus};

@@ -1,5 +1,6 @@
 //! How an ISP bills: the settings a template sets and the tenant may change.
 
+use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -70,6 +71,13 @@ pub struct BillingSettings {
     /// Need not name the registration: one series then counts over all.
     pub receipt_number_pattern: NumberPattern,
     pub fiscal_year_start_month: StartMonth,
+    /// What brake and holds of dunning come to, which are no settings of anybody's: before this instant nobody who is served
+    /// is switched off for arrears, and nothing ends for them.
+    #[serde(skip)]
+    pub cut_nobody_before: Option<DateTime<Utc>>,
+    /// As `cut_nobody_before`, for prepaid time of days or longer that runs out.
+    #[serde(skip)]
+    pub expire_nobody_before: Option<DateTime<Utc>>,
 }
 
 impl BillingSettings {

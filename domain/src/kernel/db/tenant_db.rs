@@ -59,6 +59,13 @@ impl TenantDb {
         Ok(out)
     }
 
+    /// As [`Self::write`], but takes back all that it did: what would come of it. Its clock can be moved
+    /// ([`TenantTx::move_clock`]). What it locks others wait for, so keep it short.
+    pub async fn rehearse<T>(&self, work: impl AsyncFn(&TenantTx) -> Result<T>) -> Result<T> {
+        let tx = self.begin(false).await?.rehearsing();
+        self.twice(&tx, work).await
+    }
+
     /// As [`Self::write`], read-only.
     pub async fn read<T>(&self, work: impl AsyncFn(&TenantTx) -> Result<T>) -> Result<T> {
         let tx = self.begin(true).await?;

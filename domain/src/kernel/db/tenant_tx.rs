@@ -1,7 +1,7 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::Serialize;
 use tokio::sync::{Mutex, Notify};
 use uuid::Uuid;
@@ -27,6 +27,8 @@ pub struct TenantTx {
     tenant: Tenant,
     actor: Arc<Actor>,
     now: DateTime<Utc>,
+    /// Of a rehearsal: by how many nanoseconds its clock was moved. None: what is done counts.
+    rehearsal: Option<AtomicI64>,
     wake: Arc<Notify>,
     has_work: AtomicBool,
 }
@@ -49,12 +51,31 @@ impl TenantTx {
             tenant,
             actor,
             now,
+            rehearsal: None,
             wake,
             has_work: AtomicBool::new(false),
         }
     }
 
+    /// It will be rolled back, whatever comes of it; its clock can be moved.
+    pub(super) fn rehearsing(mut self) -> Self {
+        self.rehearsal = Some(AtomicI64::new(0));
+        self
+    }
+
+    /// Goes on as of that instant; only in a rehearsal.
+    pub fn move_clock(&self, to: DateTime<Utc>) -> Result<()> {
+        let moved = (self.rehearsal.as_ref()).ok_or_else(|| Error::internal("what counts happens now"))?;
+        let by = (to - self.now).num_nanoseconds();
+        let by = by.ok_or_else(|| Error::internal("a time out of range"))?;
+        moved.store(by, Ordering::Relaxed);
+        Ok(())
+    }
+
     pub async fn commit(mut self) -> Result<()> {
+        if self.rehearsal.is_some() {
+            return Err(Error::internal("a rehearsal is never committed"));
+        }
         begin::commit(self.conn.get_mut()).await?;
         if self.has_work.load(Ordering::Relaxed) {
             self.wake.notify_one();
@@ -102,12 +123,13 @@ impl TenantTx {
 
     /// One instant for the whole transaction.
     pub fn now(&self) -> DateTime<Utc> {
-        self.now
+        let moved = self.rehearsal.as_ref().map_or(0, |by| by.load(Ordering::Relaxed));
+        self.now + TimeDelta::nanoseconds(moved)
     }
 
     /// The date on the tenant's calendar.
     pub fn today(&self) -> NaiveDate {
-        self.now.with_timezone(&self.tenant.timezone()).date_naive()
+        self.now().with_timezone(&self.tenant.timezone()).date_naive()
     }
 
     pub fn require(&self, permission: Permission) -> Result<()> {
@@ -158,7 +180,7 @@ impl TenantTx {
             .bind(key)
             .bind(hash.clone())
             .bind(result)
-            .bind(self.now)
+            .bind(self.now())
             .run()
             .await?;
         if claimed == 1 {
@@ -186,7 +208,7 @@ impl TenantTx {
     pub async fn audit(&self, action: &'static str, target: Uuid, detail: impl Serialize) -> Result<()> {
         self.sql("INSERT INTO audit_entry (id, at, actor_kind, actor_id, action, target_id, detail) VALUES ($1, $2, $3, $4, $5, $6, $7)")
             .bind(Uuid::now_v7())
-            .bind(self.now)
+            .bind(self.now())
             .bind(self.actor.kind())
             .bind(self.actor.principal())
             .bind(action)
@@ -229,7 +251,7 @@ impl TenantTx {
             .bind(Uuid::now_v7())
             .bind(E::KIND)
             .bind(serde_json::to_value(event)?)
-            .bind(self.now)
+            .bind(self.now())
             .run()
             .await?;
         Ok(())

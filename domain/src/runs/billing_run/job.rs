@@ -11,6 +11,7 @@ use crate::kernel::db::{TenantDb, TenantTx};
 use crate::kernel::error::{Error, Result, UserError};
 use crate::kernel::event::Job;
 use crate::kernel::ids::{BillingRunId, ServiceId};
+use crate::runs::brake;
 use crate::runs::renewal::{self, Purpose};
 use crate::runs::selection::{self, Place};
 
@@ -72,6 +73,9 @@ pub async fn run_part(db: &TenantDb, job: RunPart) -> Result<()> {
     };
     if !goes_on(db, &run).await? {
         return Ok(());
+    }
+    if job.from == Place::Charging(None) && !run.dry_run {
+        brake::before_cutting(db).await?;
     }
     let together = job.together.unwrap_or(TOGETHER).clamp(1, TOGETHER);
     let mut place = job.from;

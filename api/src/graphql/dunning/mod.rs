@@ -1,0 +1,7 @@
+mod brake;
+mod mutation;
+mod query;
+mod types;
+
+pub use mutation::DunningMutation;
+pub use query::DunningQuery;

@@ -1,0 +1,221 @@
+//! What a change would cost: the use case itself, rehearsed and taken back. No number is used up, nobody hears of it.
+
+use chrono::{Days, NaiveDate};
+use uuid::Uuid;
+
+use super::access::{ResumeService, SuspendService, service_resume, service_suspend};
+use super::activation::{OrderedAddon, ServiceOrder, service_create};
+use super::plan_change::{ChangePlan, ChangeTiming, service_change_plan};
+use super::termination::{TerminateService, service_terminate};
+use crate::billing::{self, Document};
+use crate::kernel::Permission;
+use crate::kernel::calendar::Zone;
+use crate::kernel::db::{TenantDb, TenantTx};
+use crate::kernel::error::{Error, Result};
+use crate::kernel::ids::{PlanId, ServiceId, SubscriberId};
+use crate::kernel::money::Money;
+use crate::plans;
+use crate::services::{self, CreateService, Service};
+use crate::subscribers::{self, Address};
+
+/// How far ahead one may ask.
+const MAX_DAYS: u64 = 366;
+
+/// A change that may be made or not.
+#[derive(Clone, Debug)]
+pub enum Change {
+    Create {
+        subscriber_id: SubscriberId,
+        plan_id: PlanId,
+        installation_address: Option<Address>,
+        addons: Vec<OrderedAddon>,
+        coupon_code: Option<String>,
+    },
+    ChangePlan {
+        id: ServiceId,
+        plan_id: PlanId,
+        timing: ChangeTiming,
+    },
+    Terminate {
+        id: ServiceId,
+    },
+    /// Off on the day, and on again on another.
+    Suspend {
+        id: ServiceId,
+        until: NaiveDate,
+    },
+    Resume {
+        id: ServiceId,
+    },
+}
+
+/// What would come of a change.
+#[derive(Clone, Debug)]
+pub struct Estimate {
+    pub on: NaiveDate,
+    /// Invoices, then credit notes, in the order of their making.
+    pub documents: Vec<Document>,
+    /// Invoices less credit notes.
+    pub total: Money,
+    /// The service afterwards.
+    pub service: Service,
+}
+
+/// What a change would cost on a day; default: today. On a day to come the service is first brought up to it as the daily run
+/// would, without payments that nobody has made yet. On a day that has passed the change is made today and counts from then,
+/// where the change itself allows that. Refused as the change would be.
+pub async fn estimate(db: &TenantDb, on: Option<NaiveDate>, change: Change) -> Result<Estimate> {
+    // Of the heap: it holds the futures of five use cases.
+    db.rehearse(async move |tx| Box::pin(rehearsed(tx, on, &change)).await).await
+}
+
+async fn rehearsed(tx: &TenantTx, on: Option<NaiveDate>, change: &Change) -> Result<Estimate> {
+    tx.require(Permission::ServiceWrite)?;
+    let on = on.unwrap_or(tx.today());
+    let subscriber = change.subscriber(tx).await?;
+    let last = tx.today().checked_add_days(Days::new(MAX_DAYS));
+    if Some(on) > last {
+        return Err(Error::invalid("on", "Must be within a year of today."));
+    }
+    if on > tx.today() {
+        // A service to be is ordered today for that day; others are what they will be by then.
+        if let Some(id) = change.service() {
+            tx.move_clock(Zone::from(tx.tenant().timezone()).start_of_day(on))?;
+            super::renewal::alone(tx, id, on).await?;
+        }
+    }
+    let payer = subscribers::lock(tx, subscriber)
+        .await?
+        .ok_or_else(|| Error::not_found("subscriberId"))?
+        .payer();
+    subscribers::lock(tx, payer).await?;
+    // Ids are in the order of their making: what is made from here on is the change's.
+    let before = Uuid::now_v7();
+    let service = change.carry_out(tx, on).await?;
+    let documents = billing::documents_since(tx, payer, before).await?;
+    let total = documents
+        .iter()
+        .try_fold(Money::zero(tx.tenant().currency()), |sum, document| {
+            match document.is_credit {
+                true => sum.checked_sub(document.total),
+                false => sum.checked_add(document.total),
+            }
+        });
+    Ok(Estimate {
+        on,
+        documents,
+        total: total.map_err(Error::internal)?,
+        service: services::get(tx, service).await?,
+    })
+}
+
+impl Change {
+    fn service(&self) -> Option<ServiceId> {
+        match self {
+            Self::Create { .. } => None,
+            Self::ChangePlan { id, .. } | Self::Terminate { id } | Self::Suspend { id, .. } | Self::Resume { id } => Some(*id),
+        }
+    }
+
+    /// Whose service it is.
+    async fn subscriber(&self, tx: &TenantTx) -> Result<SubscriberId> {
+        match (self, self.service()) {
+            (Self::Create { subscriber_id, .. }, _) => Ok(subscribers::get(tx, *subscriber_id).await?.id),
+            (_, Some(id)) => Ok(services::get(tx, id).await?.subscriber_id),
+            (_, None) => Err(Error::not_found("id")),
+        }
+    }
+
+    async fn carry_out(&self, tx: &TenantTx, on: NaiveDate) -> Result<ServiceId> {
+        let idempotency_key = Uuid::now_v7();
+        let reason = "Asked what it would cost".to_owned();
+        let past = Some(on).filter(|on| *on < tx.today());
+        match self.clone() {
+            Self::Create {
+                subscriber_id,
+                plan_id,
+                installation_address,
+                addons,
+                coupon_code,
+            } => {
+                let username = login(tx, plan_id).await?;
+                let order = ServiceOrder {
+                    service: CreateService {
+                        subscriber_id,
+                        plan_id,
+                        password: username.clone(),
+                        username,
+                        installation_address,
+                        starts_on: Some(on),
+                    },
+                    activate: true,
+                    addons,
+                    coupon_code,
+                    idempotency_key,
+                };
+                Ok(service_create(tx, &order).await?.0.id)
+            }
+            Self::ChangePlan { id, plan_id, timing } => {
+                let cmd = ChangePlan {
+                    id,
+                    plan_id,
+                    timing,
+                    effective_on: past,
+                    idempotency_key,
+                };
+                Ok(service_change_plan(tx, &cmd).await?.service.id)
+            }
+            Self::Terminate { id } => {
+                let cmd = TerminateService {
+                    id,
+                    reason,
+                    effective_on: past,
+                    idempotency_key,
+                };
+                Ok(service_terminate(tx, &cmd).await?.0.id)
+            }
+            Self::Suspend { id, until } => {
+                not_past(past)?;
+                if until < on || Some(until) > on.checked_add_days(Days::new(MAX_DAYS)) {
+                    return Err(Error::invalid(
+                        "until",
+                        "Must not be before `on`, nor more than a year after it.",
+                    ));
+                }
+                let cmd = SuspendService {
+                    id,
+                    reason,
+                    idempotency_key,
+                };
+                service_suspend(tx, &cmd).await?;
+                tx.move_clock(Zone::from(tx.tenant().timezone()).start_of_day(until).max(tx.now()))?;
+                resume(tx, id).await
+            }
+            Self::Resume { id } => {
+                not_past(past)?;
+                resume(tx, id).await
+            }
+        }
+    }
+}
+
+fn not_past(past: Option<NaiveDate>) -> Result<()> {
+    match past {
+        None => Ok(()),
+        Some(_) => Err(Error::invalid("on", "Must not be in the past.")),
+    }
+}
+
+async fn resume(tx: &TenantTx, id: ServiceId) -> Result<ServiceId> {
+    let idempotency_key = Uuid::now_v7();
+    Ok(service_resume(tx, &ResumeService { id, idempotency_key }).await?.id)
+}
+
+/// A login that is nobody's: it is not asked for, and will not be. None for a plan without network access.
+async fn login(tx: &TenantTx, plan_id: PlanId) -> Result<Option<String>> {
+    let known = plans::by_ids(tx, &[plan_id]).await?;
+    let plan = known.first().ok_or_else(|| Error::not_found("planId"))?;
+    Ok(plan
+        .has_network_access()
+        .then(|| format!("estimate-{}", Uuid::now_v7().simple())))
+}
