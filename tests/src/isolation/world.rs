@@ -43,6 +43,9 @@ impl World {
             let credit =
                 json!({ "invoiceId": issued["invoice"]["id"], "amount": "1.00", "reason": canary, "idempotencyKey": key() });
             owner.mutate("creditNoteIssue", credit, "creditNote { id }").await.done();
+            let promise =
+                json!({ "subscriberId": subscriber.subscriber, "until": "2026-04-05", "note": canary, "idempotencyKey": key() });
+            owner.mutate("promiseToPayCreate", promise, "promise { id }").await.done();
             let deposit = json!({ "subscriberId": subscriber.subscriber, "amount": "20.00", "description": canary, "idempotencyKey": key() });
             let deposit = owner.mutate("depositCharge", deposit, "deposit { id }").await.done();
             owner.pay(&subscriber.subscriber, "5000.00").await;
@@ -78,9 +81,6 @@ impl World {
         owner.mutate("staffCreate", staff, "staff { id }").await.done();
         let invitation = json!({ "email": format!("canary-of-{slug}@mail.example"), "role": "nothing" });
         owner.mutate("staffInvite", invitation, "invitation { id }").await.done();
-        let promise =
-            json!({ "subscriberId": second.subscriber, "until": "2026-04-05", "note": canary, "idempotencyKey": key() });
-        owner.mutate("promiseToPayCreate", promise, "promise { id }").await.done();
         let hold = json!({ "reason": canary, "until": "2026-04-03T00:00:00Z", "idempotencyKey": key() });
         owner.mutate("collectionHoldCreate", hold, "hold { id }").await.done();
         app.run_jobs().await;
