@@ -43,6 +43,7 @@ pub struct Query(
     subscribers::SubscribersQuery,
     network::NetworkQuery,
     billing::BillingQuery,
+    billing::InvoicePreviewQuery,
     services::ServicesQuery,
     addons::AddonsQuery,
     discounts::DiscountsQuery,

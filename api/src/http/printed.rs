@@ -2,14 +2,13 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::body::Bytes;
 use axum::extract::{Path, Query, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::NaiveDate;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
-use trunkline_domain::billing::pdf::{self, DocumentId, Printable, Sheet, TypesetError, Typesetter};
+use trunkline_domain::billing::pdf::{self, DocumentId, Printable, Sheet, TypesetError};
 use trunkline_domain::kernel::db::{Database, Tenant, TenantDb, TenantStatus, TenantTx};
 use trunkline_domain::kernel::ids::{PaymentId, SubscriberId};
 use trunkline_domain::{Actor, Error, Result, books, payments};
@@ -144,7 +143,7 @@ async fn answer(app: &App, tenant: i32, printable: &Printable, download: bool, a
     if asked.get_all(header::IF_NONE_MATCH).iter().any(|known| mentions(known, &tag)) {
         return (StatusCode::NOT_MODIFIED, caching).into_response();
     }
-    match typeset(app, tenant, printable).await {
+    match printable.typeset(tenant, &app.renderers).await {
         Ok(body) => {
             let content = [
                 (header::CONTENT_TYPE, HeaderValue::from_static("application/pdf")),
@@ -154,23 +153,6 @@ async fn answer(app: &App, tenant: i32, printable: &Printable, download: bool, a
         }
         Err(TypesetError::Unavailable(why)) => failure(&Error::Unavailable(why)),
         Err(fault) => failure(&Error::internal(fault)),
-    }
-}
-
-/// A template that was accepted and fails on this document must not keep its payer from it: the starter pack's is complete.
-async fn typeset(app: &App, tenant: i32, printable: &Printable) -> Result<Bytes, TypesetError> {
-    let pdf = app.renderers.pdf(tenant, &printable.sheet).await;
-    match (pdf, &printable.plain) {
-        (Err(TypesetError::Template(fault)), Some(plain)) => {
-            tracing::warn!(
-                tenant,
-                document = printable.name,
-                fault = fault.sentence(),
-                "the ISP's own template failed"
-            );
-            app.renderers.pdf(tenant, plain).await
-        }
-        (pdf, _) => pdf,
     }
 }
 

@@ -27,6 +27,22 @@ pub struct Document {
     pub amount_due: Money,
 }
 
+/// An invoice with all that is on it. No permission of its own, as [`documents_since`].
+pub(super) async fn invoice(tx: &TenantTx, id: InvoiceId) -> Result<Document> {
+    let invoice = queries::get(tx, id).await?;
+    Ok(Document {
+        is_credit: false,
+        due_on: invoice.due_on,
+        lines: queries::lines_of(tx, &[id]).await?,
+        taxes: queries::taxes_of(tx, &[id]).await?,
+        subtotal: invoice.money(invoice.subtotal)?,
+        tax_total: invoice.money(invoice.tax_total)?,
+        rounding: invoice.money(invoice.rounding)?,
+        total: invoice.money(invoice.total)?,
+        amount_due: invoice.money(invoice.amount_due)?,
+    })
+}
+
 /// What was made for a payer after that id: invoices, then credit notes. No permission of its own: for a use case that has
 /// just made them.
 pub async fn documents_since(tx: &TenantTx, payer: SubscriberId, since: Uuid) -> Result<Vec<Document>> {
@@ -38,18 +54,7 @@ pub async fn documents_since(tx: &TenantTx, payer: SubscriberId, since: Uuid) ->
         .scalars()
         .await?;
     for id in invoices {
-        let invoice = queries::get(tx, id).await?;
-        all.push(Document {
-            is_credit: false,
-            due_on: invoice.due_on,
-            lines: queries::lines_of(tx, &[id]).await?,
-            taxes: queries::taxes_of(tx, &[id]).await?,
-            subtotal: invoice.money(invoice.subtotal)?,
-            tax_total: invoice.money(invoice.tax_total)?,
-            rounding: invoice.money(invoice.rounding)?,
-            total: invoice.money(invoice.total)?,
-            amount_due: invoice.money(invoice.amount_due)?,
-        });
+        all.push(invoice(tx, id).await?);
     }
     let notes: Vec<CreditNoteId> = tx
         .sql("SELECT id FROM credit_note WHERE subscriber_id = $1 AND id > $2 ORDER BY id")

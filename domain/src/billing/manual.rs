@@ -3,13 +3,15 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::documents::{self, Document};
 use super::entity::Invoice;
 use super::issue::{NewInvoice, issue};
 use super::lines::{NewLine, OneTimeCharge};
+use super::pdf::{self, Printable};
 use super::{queries, setup};
 use crate::kernel::Permission;
 use crate::kernel::check::Checks;
-use crate::kernel::db::TenantTx;
+use crate::kernel::db::{TenantDb, TenantTx};
 use crate::kernel::error::{Error, ErrorCode, Result};
 use crate::kernel::ids::{InvoiceId, SubscriberId};
 use crate::kernel::money::{Currency, Money};
@@ -62,6 +64,26 @@ pub async fn issue_manual(tx: &TenantTx, cmd: IssueInvoice) -> Result<Invoice> {
     };
     issue(tx, new).await?;
     queries::get(tx, id).await
+}
+
+/// An invoice that was not issued.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    pub document: Document,
+    /// As it would look, but for its number.
+    pub printable: Printable,
+}
+
+/// What [`issue_manual`] would issue: the same, taken back. No number is used up, nobody hears of it.
+pub async fn preview_manual(db: &TenantDb, cmd: IssueInvoice) -> Result<Draft> {
+    db.rehearse(async move |tx| {
+        let issued = issue_manual(tx, cmd.clone()).await?;
+        Ok(Draft {
+            document: documents::invoice(tx, issued.id).await?,
+            printable: pdf::draft(tx, issued).await?,
+        })
+    })
+    .await
 }
 
 fn check(tx: &TenantTx, cmd: &IssueInvoice) -> Result<Vec<NewLine>> {

@@ -49,7 +49,7 @@ pub use issue::{NewInvoice, covered_by_credit, issue};
 pub use issuing::{Issued, Issuing};
 pub use late_fee::charge_late_fees;
 pub use lines::{LateFee, NewLine, OneTimeCharge, ServiceCharge};
-pub use manual::{IssueInvoice, ManualLine, issue_manual};
+pub use manual::{Draft, IssueInvoice, ManualLine, issue_manual, preview_manual};
 pub use opening::{OpeningBalance, RecordOpeningBalance, opening_balance_record};
 pub use payment::{apply_payment, open_invoices, unapply_payment};
 pub use plain::{PlainInvoice, issue_plain};

@@ -8,6 +8,7 @@ mod invoices;
 mod isp;
 mod numbers;
 mod periods;
+mod preview;
 mod registrations;
 mod runs;
 mod settings;

@@ -1,5 +1,7 @@
 use std::process::Command;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use trunkline_domain::billing::pdf::{Sheet, Typesetter};
 
@@ -31,6 +33,36 @@ fn holds(text: &str, items: &[&str]) {
 }
 
 /// CGST Rules, 2017, rule 46: each clause's particulars stand in the text.
+/// What is looked at before it is issued looks like it, has no number and says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draft_can_be_looked_at() {
+    let app = TestApp::new().await;
+    let owner = indian(&app).await;
+    let (subscriber, _) = owner.subscriber("Meera Traders LLP", json!({})).await;
+    let query = "query($input: InvoiceIssuePreviewInput!) { invoiceIssuePreview(input: $input) { pdf refusals { code } } }";
+    let input = json!({ "subscriberId": subscriber, "lines": [{ "description": "Leased line", "unitPrice": "1000.00" }] });
+    let seen = owner
+        .gql(query, json!({ "input": input }))
+        .await
+        .text_at("invoiceIssuePreview.pdf");
+    let printed = text(&STANDARD.decode(seen).unwrap());
+    holds(
+        &printed,
+        &[
+            "Tax Invoice draft",
+            "Meera Traders LLP",
+            "Leased line",
+            "CGST",
+            "Total ₹ 1,180.00",
+        ],
+    );
+    assert!(!printed.contains("IN/26-27") && !printed.contains("Amount due"), "{printed}");
+    let bad = json!({ "subscriberId": subscriber, "lines": [] });
+    let refused = owner.gql(query, json!({ "input": bad })).await.at("invoiceIssuePreview");
+    assert_eq!(refused, json!({ "pdf": null, "refusals": [{ "code": "REQUIRED" }] }));
+    app.run_jobs().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_indian_invoice_says_all_that_rule_46_asks_for() {
     let app = TestApp::new().await;

@@ -1,6 +1,7 @@
 mod credit_note;
 mod invoice;
 mod mutation;
+mod preview;
 mod query;
 mod run;
 mod settings;
@@ -10,5 +11,6 @@ mod withholding;
 pub use credit_note::CreditNote;
 pub use invoice::{Invoice, InvoiceConnection, TaxAmount};
 pub use mutation::BillingMutation;
+pub use preview::InvoicePreviewQuery;
 pub use query::{BillingQuery, find, find_credit_note, invoices_of};
 pub use run::{BillingRun, find as find_run};

@@ -184,6 +184,18 @@ pub struct InvoiceLineInput {
     tax_code: Option<String>,
 }
 
+impl From<InvoiceLineInput> for ManualLine {
+    fn from(line: InvoiceLineInput) -> Self {
+        Self {
+            description: line.description,
+            quantity: line.quantity.0,
+            unit_price: line.unit_price.0,
+            discount_percent: line.discount_percent.map(|percent| percent.0),
+            tax_code: line.tax_code,
+        }
+    }
+}
+
 /// An invoice of lines that you write, beside those that services bring.
 #[derive(InputObject)]
 pub struct InvoiceIssueInput {
@@ -199,16 +211,9 @@ pub struct InvoiceIssueInput {
 
 impl InvoiceIssueInput {
     fn command(self) -> Result<IssueInvoice> {
-        let line = |line: InvoiceLineInput| ManualLine {
-            description: line.description,
-            quantity: line.quantity.0,
-            unit_price: line.unit_price.0,
-            discount_percent: line.discount_percent.map(|percent| percent.0),
-            tax_code: line.tax_code,
-        };
         Ok(IssueInvoice {
             subscriber_id: ids::input(&self.subscriber_id, "subscriberId")?,
-            lines: self.lines.into_iter().map(line).collect(),
+            lines: self.lines.into_iter().map(ManualLine::from).collect(),
             due_on: self.due_on.map(|day| day.0),
             idempotency_key: self.idempotency_key.0,
         })

@@ -225,7 +225,8 @@ pub struct PreviewDocument {
 }
 
 impl PreviewDocument {
-    fn of(document: Document) -> Result<Self> {
+    /// As the use case made it.
+    pub fn of(document: Document) -> Result<Self> {
         let lines = document.lines.iter().map(|line| PreviewLine::of(line, &document.taxes));
         let sums = billing::sum_taxes(&document.taxes)?;
         Ok(Self {

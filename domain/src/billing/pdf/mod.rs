@@ -18,6 +18,7 @@ pub use template::{
     template_reset, template_trial, template_update,
 };
 
+use super::entity::{Invoice, InvoiceStatus};
 use super::{credit_notes, queries, registrations};
 use crate::branding;
 use crate::kernel::db::TenantTx;
@@ -126,6 +127,20 @@ pub struct Printable {
 }
 
 impl Printable {
+    /// The PDF, made with no transaction open. A template that was accepted and fails on this document must not keep its payer
+    /// from it: the starter pack's is complete.
+    pub async fn typeset(&self, tenant: i32, typesetter: &impl Typesetter) -> Result<Bytes, TypesetError> {
+        let pdf = typesetter.pdf(tenant, &self.sheet).await;
+        match (pdf, &self.plain) {
+            (Err(TypesetError::Template(fault)), Some(plain)) => {
+                let (document, fault) = (&self.name, fault.sentence());
+                tracing::warn!(tenant, document, fault, "the ISP's own template failed");
+                typesetter.pdf(tenant, plain).await
+            }
+            (pdf, _) => pdf,
+        }
+    }
+
     /// A document that the starter pack lays out for every ISP that was made from it.
     pub fn of(name: String, template: &str, data: &impl Serialize) -> Result<Self> {
         Ok(Self {
@@ -148,9 +163,21 @@ pub async fn printable(tx: &TenantTx, id: DocumentId) -> Result<Option<Printable
             None => return Ok(None),
         },
     };
+    laid_out(tx, content).await.map(Some)
+}
+
+/// An invoice that was made to be looked at, without its number.
+pub async fn draft(tx: &TenantTx, mut invoice: Invoice) -> Result<Printable> {
+    invoice.number = None;
+    invoice.status = InvoiceStatus::Draft;
+    laid_out(tx, content::of_invoice(tx, invoice).await?).await
+}
+
+/// By the ISP's own template, if it has one.
+async fn laid_out(tx: &TenantTx, content: content::Content) -> Result<Printable> {
     let name = content.document.invoice.number.clone().unwrap_or_else(|| "draft".to_owned());
     let plain = content.sheet(pack(tx)?.invoice())?;
-    Ok(Some(match template::own(tx).await? {
+    Ok(match template::own(tx).await? {
         Some(source) => Printable {
             name,
             sheet: content.sheet(&source)?,
@@ -161,7 +188,7 @@ pub async fn printable(tx: &TenantTx, id: DocumentId) -> Result<Option<Printable
             sheet: plain,
             plain: None,
         },
-    }))
+    })
 }
 
 /// Who issues a document, under that registration.
