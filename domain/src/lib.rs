@@ -45,6 +45,9 @@ pub fn registry() -> jobs::Registry {
         .on("settlement.invoice_reopened", |tx, event| {
             Box::pin(runs::settlement::invoice_reopened(tx, event))
         })
+        .on("settlement.invoice_voided", |tx, event| {
+            Box::pin(runs::settlement::invoice_voided(tx, event))
+        })
         .on("settlement.payment_recorded", |tx, event| {
             Box::pin(runs::settlement::payment_recorded(tx, event))
         })
@@ -94,6 +97,7 @@ pub fn registry() -> jobs::Registry {
         .unheard::<billing::events::OpeningBalanceRecorded>()
         .unheard::<ledger::LedgerPeriodChanged>()
         .unheard::<billing::events::InvoiceWrittenOff>()
+        .unheard::<billing::events::DebitNoteIssued>()
         .unheard::<credits::events::CreditRefunded>()
         .unheard::<credits::events::DepositCharged>()
         .unheard::<services::ServiceActivated>()

@@ -47,6 +47,7 @@ pub(crate) const TENANT: &[Script] = scripts![
     31 "tenant/0031_dunning.sql",
     32 "tenant/0032_brake.sql",
     34 "tenant/0034_credit.sql",
+    35 "tenant/0035_debit_notes_and_void.sql",
     38 "tenant/0038_receipts.sql",
 ];
 

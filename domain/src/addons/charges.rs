@@ -104,6 +104,16 @@ pub async fn mark_charged(tx: &TenantTx, ids: &[OneTimeChargeId], invoice: Invoi
     }
 }
 
+/// What an invoice charged once of these services waits for their next one: that invoice is void.
+pub async fn uncharge(tx: &TenantTx, invoice: InvoiceId, services: &[ServiceId]) -> Result<()> {
+    tx.sql("UPDATE one_time_charge SET invoice_id = NULL WHERE invoice_id = $1 AND service_id = ANY($2)")
+        .bind(invoice)
+        .bind(ServiceId::array(services))
+        .run()
+        .await?;
+    Ok(())
+}
+
 /// What waits for the service's next invoice.
 pub async fn open_charges(tx: &TenantTx, service: ServiceId) -> Result<Vec<OneTimeCharge>> {
     tx.sql(select!(

@@ -12,7 +12,9 @@ mod of_service;
 mod queries;
 
 pub use catalogue::{CreateAddon, UpdateAddon, create, retire, update};
-pub use charges::{NewCharge, cancel, charges_of, find_charge, insert_charge, mark_charged, open_charges, with_open_charges};
+pub use charges::{
+    NewCharge, cancel, charges_of, find_charge, insert_charge, mark_charged, open_charges, uncharge, with_open_charges,
+};
 pub use entity::{Addon, AddonCharging, ChargeStatus, OneTimeCharge, ServiceAddon};
 pub use events::{OneTimeChargeAdded, OneTimeChargeCancelled, ServiceAddonAdded, ServiceAddonEnded};
 pub use of_service::{

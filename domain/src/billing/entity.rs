@@ -60,6 +60,8 @@ pub struct Invoice {
     pub kind: InvoiceKind,
     /// Of a debit note, the invoice that it adds to.
     pub refers_to_id: Option<InvoiceId>,
+    /// Of a debit note, why it was issued.
+    pub reason: Option<String>,
     pub number: Option<String>,
     pub status: InvoiceStatus,
     /// Who pays it.
@@ -74,11 +76,17 @@ pub struct Invoice {
     pub rounding: Decimal,
     pub total: Decimal,
     pub amount_paid: Decimal,
-    /// By credit in hand, credit notes and write-offs.
+    /// By credit in hand, credit notes and write-offs; all of it when it is void.
     pub amount_credited: Decimal,
     /// What was given up of it; a part of `amount_credited`.
     pub written_off: Decimal,
     pub amount_due: Decimal,
+    /// The sum of the credit notes against it.
+    pub credit_noted: Decimal,
+    /// The sum of the debit notes that add to it.
+    pub debit_noted: Decimal,
+    pub voided_at: Option<DateTime<Utc>>,
+    pub void_reason: Option<String>,
     /// Open, and due before today on the tenant's calendar.
     pub overdue: bool,
     pub created_at: DateTime<Utc>,

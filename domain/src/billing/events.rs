@@ -54,6 +54,32 @@ impl Event for CreditNoteIssued {
     const KIND: &'static str = "CreditNoteIssued";
 }
 
+/// A debit note has its number and is owed, as an invoice; see [`InvoiceIssued`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DebitNoteIssued {
+    pub debit_note_id: InvoiceId,
+    /// The invoice that it adds to.
+    pub invoice_id: InvoiceId,
+    /// Who pays both.
+    pub subscriber_id: SubscriberId,
+}
+
+impl Event for DebitNoteIssued {
+    const KIND: &'static str = "DebitNoteIssued";
+}
+
+/// An invoice is withdrawn: nobody owes it, and what it charged is not charged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InvoiceVoided {
+    pub invoice_id: InvoiceId,
+    /// Who was to pay it.
+    pub subscriber_id: SubscriberId,
+}
+
+impl Event for InvoiceVoided {
+    const KIND: &'static str = "InvoiceVoided";
+}
+
 /// This ISP bills in another way from now on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BillingSettingsUpdated {

@@ -14,7 +14,7 @@ use super::lines::{NewLine, place};
 use super::rules::{
     BillingSettings, ComputedInvoice, ComputedLine, InvoiceTotals, LineError, Place, TaxAmount, TaxRuleSet, compute_invoice,
 };
-use super::{registrations, setup, write};
+use super::{numbers, registrations, setup, write};
 use crate::kernel::calendar::Period;
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
@@ -46,14 +46,22 @@ pub struct Issued {
 /// An invoice as it is going to be written.
 pub(super) struct Draft {
     /// What it was computed from.
-    new: NewInvoice,
+    pub new: NewInvoice,
     pub id: InvoiceId,
+    /// None: it is an invoice of its own.
+    pub adds: Option<Adds>,
     pub payer: SubscriberId,
     pub due_on: NaiveDate,
     pub registration: Option<TaxRegistration>,
     pub totals: InvoiceTotals,
     pub taken: Option<Taken>,
     pub lines: Vec<DraftLine>,
+}
+
+/// What makes it a debit note.
+pub(super) struct Adds {
+    pub to: InvoiceId,
+    pub reason: String,
 }
 
 pub(super) struct DraftLine {
@@ -158,6 +166,7 @@ impl Issuing {
         let lines = lines.map(|(line, amounts)| draft_line(line, amounts, new.subscriber_id, zone));
         let draft = Draft {
             id: new.id,
+            adds: None,
             payer,
             due_on: new.due_on,
             registration,
@@ -231,7 +240,8 @@ impl Issuing {
     /// Issues what was added, in its order. The numbers are taken last: their series are locked from there on.
     pub async fn write(&mut self, tx: &TenantTx) -> Result<()> {
         let drafts = std::mem::take(&mut self.drafts);
-        write::all(tx, &self.settings, &drafts).await
+        let series = (numbers::INVOICES, &self.settings.invoice_number_pattern);
+        write::all(tx, &self.settings, series, &drafts).await
     }
 
     fn in_hand(&self, tx: &TenantTx, payer: SubscriberId) -> Money {

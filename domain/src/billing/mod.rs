@@ -14,6 +14,7 @@
 mod coverage;
 mod credit;
 pub mod credit_notes;
+mod debit_note;
 mod documents;
 pub mod entity;
 pub mod events;
@@ -34,12 +35,14 @@ mod registrations;
 pub mod rules;
 mod setup;
 mod update_settings;
+mod void;
 mod withholding;
 mod write;
 mod write_off;
 
 pub use coverage::{Covered, charged_through, covered, covered_of, first_invoice_of, move_coverage, shift_coverage};
 pub use credit::{consume_again, undo_credit};
+pub use debit_note::{DebitLine, IssueDebitNote, debit_note_issue};
 pub use documents::{Document, documents_since};
 pub use entity::{
     Invoice, InvoiceKind, InvoiceLine, InvoiceLineKind, InvoiceStatus, InvoiceTax, Settings, TaxRegistration, sum_taxes,
@@ -54,11 +57,13 @@ pub use opening::{OpeningBalance, RecordOpeningBalance, opening_balance_record};
 pub use payment::{apply_payment, open_invoices, unapply_payment};
 pub use plain::{PlainInvoice, issue_plain};
 pub use queries::{
-    InvoiceFilter, InvoiceKey, by_ids, count, find, get, get_if_any, has_arrears, lines_of, list, made_by, taxes_of,
+    InvoiceFilter, InvoiceKey, by_ids, count, debit_notes_of, find, get, get_if_any, has_arrears, lines_of, list, made_by,
+    taxes_of,
 };
 pub use receipts::{Receipt, issue_receipt, receipts_of};
 pub use registrations::{AddTaxRegistration, tax_registration_add, tax_registrations};
 pub use setup::{adopt, settings, settings_view, tax_rules};
 pub use update_settings::{UpdateSettings, settings_update};
+pub use void::{PlanTime, parties, plan_time_of, void};
 pub use withholding::{RecordWithholding, withholding_record};
 pub use write_off::{ReverseWriteOff, WriteOffInvoice, invoice_write_off, invoice_write_off_reverse, reclaim_for_payment};

@@ -14,6 +14,7 @@ use crate::kernel::error::{Error, Result};
 pub(super) const INVOICES: &str = "INVOICE";
 pub(super) const CREDIT_NOTES: &str = "CREDIT_NOTE";
 pub(super) const RECEIPTS: &str = "RECEIPT";
+pub(super) const DEBIT_NOTES: &str = "DEBIT_NOTE";
 
 /// The next number of the series; see [`take`].
 pub(super) async fn next(
@@ -117,7 +118,8 @@ pub(super) async fn would_repeat(
         let found: Option<bool> = tx
             .sql(
                 "WITH given AS (
-                     SELECT number FROM invoice WHERE $1 = 'INVOICE' UNION ALL SELECT number FROM credit_note WHERE $1 = 'CREDIT_NOTE'
+                     SELECT number FROM invoice WHERE $1 IN ('INVOICE', 'DEBIT_NOTE')
+                     UNION ALL SELECT number FROM credit_note WHERE $1 = 'CREDIT_NOTE'
                      UNION ALL SELECT number FROM receipt WHERE $1 = 'RECEIPT'
                  ), middle AS (
                      SELECT substr(number, length($4) + 1, length(number) - length($4) - length($5)) AS digits FROM given

@@ -9,6 +9,7 @@ use crate::kernel::db::{Sql, TenantTx};
 use crate::kernel::error::{Error, Result};
 use crate::kernel::ids::{InvoiceId, ServiceId, SubscriberId};
 use crate::kernel::page::{Page, PageRequest};
+use crate::subscribers;
 
 /// Invoices are listed newest first.
 pub type InvoiceKey = (DateTime<Utc>, InvoiceId);
@@ -31,8 +32,9 @@ pub struct InvoiceFilter {
 macro_rules! select {
     ($($tail:expr),+) => {
         concat!(
-            "SELECT i.id, CASE WHEN i.is_deposit THEN 'DEPOSIT' ELSE i.kind END AS kind, i.refers_to_id, i.number, i.status, i.subscriber_id, i.registration_id, i.issued_on, i.due_on, i.currency, i.subtotal,
+            "SELECT i.id, CASE WHEN i.is_deposit THEN 'DEPOSIT' ELSE i.kind END AS kind, i.refers_to_id, i.reason, i.number, i.status, i.subscriber_id, i.registration_id, i.issued_on, i.due_on, i.currency, i.subtotal,
                  i.discount, i.tax_total, i.rounding, i.total, i.amount_paid, i.amount_credited, i.written_off, i.amount_due,
+                 i.credit_noted, i.debit_noted, i.voided_at, i.void_reason,
                  (i.status IN ('ISSUED', 'PARTIALLY_PAID') AND i.due_on < $1) AS overdue, i.created_at
              FROM invoice i ",
             $($tail),+
@@ -69,6 +71,34 @@ pub async fn get(tx: &TenantTx, id: InvoiceId) -> Result<Invoice> {
         .optional()
         .await?
         .ok_or_else(|| Error::not_found("invoiceId"))
+}
+
+/// An invoice, locked after whoever pays it, so that nobody else pays, credits or adds to it meanwhile.
+pub(super) async fn lock(tx: &TenantTx, id: InvoiceId, field: &str) -> Result<Invoice> {
+    let payer: Option<SubscriberId> = tx
+        .sql("SELECT subscriber_id FROM invoice WHERE id = $1")
+        .bind(id)
+        .scalar()
+        .await?;
+    subscribers::lock(tx, payer.ok_or_else(|| Error::not_found(field))?).await?;
+    tx.sql("SELECT id FROM invoice WHERE id = $1 FOR NO KEY UPDATE")
+        .bind(id)
+        .run()
+        .await?;
+    get(tx, id).await
+}
+
+/// The debit notes that add to invoices which the actor was allowed to read, oldest first.
+pub async fn debit_notes_of(tx: &TenantTx, invoices: &[InvoiceId]) -> Result<Vec<Invoice>> {
+    tx.require_signed_in()?;
+    tx.sql(select!(
+        "WHERE i.refers_to_id = ANY($2) AND ($3::uuid IS NULL OR i.subscriber_id = $3) ORDER BY i.created_at, i.id"
+    ))
+    .bind(tx.today())
+    .bind(InvoiceId::array(invoices))
+    .bind(own(tx))
+    .all()
+    .await
 }
 
 /// As [`get`], where there may be none.

@@ -42,6 +42,7 @@ pub struct UpdateSettings {
     pub invoice_number_pattern: Patch<String>,
     pub credit_note_number_pattern: Patch<String>,
     pub receipt_number_pattern: Patch<String>,
+    pub debit_note_number_pattern: Patch<String>,
     pub fiscal_year_start_month: Patch<i32>,
 }
 
@@ -145,6 +146,13 @@ fn changed(old: BillingSettings, cmd: UpdateSettings) -> Result<BillingSettings>
             c,
             pattern,
         ),
+        debit_note_number_pattern: given(
+            cmd.debit_note_number_pattern,
+            old.debit_note_number_pattern,
+            "debitNoteNumberPattern",
+            c,
+            pattern,
+        ),
         fiscal_year_start_month: given(
             cmd.fiscal_year_start_month,
             old.fiscal_year_start_month,
@@ -178,6 +186,9 @@ async fn check(tx: &TenantTx, old: &BillingSettings, new: &BillingSettings) -> R
     let rule = setup::number_rule(tx)?;
     let known = registrations::all(tx).await?;
     let codes: Vec<&str> = known.iter().map(|r| r.short_code.as_str()).collect();
+    // One that stays as it is need not name registrations before there is a debit note.
+    let debit_notes = &new.debit_note_number_pattern;
+    let unnamed_still = *debit_notes == old.debit_note_number_pattern && !debit_notes.names_registration();
     let patterns = [
         (
             "invoiceNumberPattern",
@@ -199,6 +210,13 @@ async fn check(tx: &TenantTx, old: &BillingSettings, new: &BillingSettings) -> R
             &old.receipt_number_pattern,
             &new.receipt_number_pattern,
             new.named_on_receipts(&codes),
+        ),
+        (
+            "debitNoteNumberPattern",
+            numbers::DEBIT_NOTES,
+            &old.debit_note_number_pattern,
+            &new.debit_note_number_pattern,
+            if unnamed_still { &[] } else { codes.as_slice() },
         ),
     ];
     for (field, series, before, pattern, codes) in patterns {
@@ -223,6 +241,12 @@ async fn check(tx: &TenantTx, old: &BillingSettings, new: &BillingSettings) -> R
         "receiptNumberPattern",
         "Must not be that of invoices or credit notes: two documents would have one number.",
     );
+    let documents = [documents[0], documents[1], &new.receipt_number_pattern];
+    checks.ensure(
+        !documents.contains(&&new.debit_note_number_pattern),
+        "debitNoteNumberPattern",
+        "Must not be that of invoices or credit notes: two documents would have one number.",
+    );
     checks.done()
 }
 
@@ -232,7 +256,7 @@ async fn write(tx: &TenantTx, s: &BillingSettings) -> Result<()> {
              renewal_lead_days = $5, due_days = $6, grace_days = $7, terminate_after_days = $8, late_fee = $9,
              suspension_credit = $10, termination_credit = $11, plan_change_document = $12, tax_level = $13,
              rounding_mode = $14, round_invoice_to = $15, invoice_number_pattern = $16, credit_note_number_pattern = $17,
-             fiscal_year_start_month = $18, receipt_number_pattern = $19, version = version + 1",
+             fiscal_year_start_month = $18, receipt_number_pattern = $19, debit_note_number_pattern = $20, version = version + 1",
     );
     setup::bind(update, s)?.run().await?;
     Ok(())

@@ -9,7 +9,7 @@ use super::credit::{self, Taken};
 use super::events::{InvoiceIssued, InvoicePaid};
 use super::issuing::{Draft, DraftLine};
 use super::numbers;
-use super::rules::{BillingSettings, TaxAmount};
+use super::rules::{BillingSettings, NumberPattern, TaxAmount};
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, ErrorCode, Result};
 use crate::kernel::event::Fact;
@@ -17,8 +17,13 @@ use crate::kernel::ids::SubscriberId;
 use crate::kernel::money::Money;
 use crate::ledger::{self, Account, Entry, Transfer};
 
-/// Issues drafts: books them, tells of them, numbers them and writes them down. The payers are locked.
-pub(super) async fn all(tx: &TenantTx, settings: &BillingSettings, drafts: &[Draft]) -> Result<()> {
+/// Issues drafts: books them, tells of them, numbers them, all in one series, and writes them down. The payers are locked.
+pub(super) async fn all(
+    tx: &TenantTx,
+    settings: &BillingSettings,
+    (series, pattern): (&'static str, &NumberPattern),
+    drafts: &[Draft],
+) -> Result<()> {
     if drafts.is_empty() {
         return Ok(());
     }
@@ -30,8 +35,7 @@ pub(super) async fn all(tx: &TenantTx, settings: &BillingSettings, drafts: &[Dra
     let documents: Vec<Option<&str>> = (drafts.iter())
         .map(|draft| draft.registration.as_ref().map(|r| r.short_code.as_str()))
         .collect();
-    let pattern = &settings.invoice_number_pattern;
-    let numbers = numbers::take(tx, numbers::INVOICES, pattern, settings, tx.today(), &documents).await?;
+    let numbers = numbers::take(tx, series, pattern, settings, tx.today(), &documents).await?;
     invoices(tx, drafts, numbers).await?;
     lines(tx, drafts).await?;
     taxes(tx, drafts).await?;
@@ -52,7 +56,7 @@ fn entries(tx: &TenantTx, draft: &Draft) -> Vec<Entry> {
         kind: "invoice",
         source: draft.id.0,
         booked_on: tx.today(),
-        description: "Invoice".to_owned(),
+        description: draft.adds.as_ref().map_or("Invoice", |_| "Debit note").to_owned(),
         transfers,
     };
     let credit = draft.taken.as_ref().map(|taken| taken.entry(tx));
@@ -94,18 +98,22 @@ fn facts(drafts: &[Draft]) -> Result<Vec<Fact>> {
 
 async fn invoices(tx: &TenantTx, drafts: &[Draft], numbers: Vec<String>) -> Result<()> {
     let amounts = |of: fn(&Draft) -> Money| -> Vec<Decimal> { drafts.iter().map(|draft| of(draft).amount()).collect() };
-    // The nil id stands for no registration.
+    // The nil id stands for no registration, and for no invoice that is added to.
     let registrations = drafts.iter().map(|d| d.registration.as_ref().map_or(Uuid::nil(), |r| r.id.0));
+    let added_to = drafts.iter().map(|d| d.adds.as_ref().map_or(Uuid::nil(), |a| a.to.0));
+    let reasons = drafts.iter().map(|d| d.adds.as_ref().map_or("", |a| &a.reason).to_owned());
     tx.sql(
-        "INSERT INTO invoice (id, number, status, subscriber_id, registration_id, issued_on, due_on, currency, subtotal,
+        "INSERT INTO invoice (id, kind, refers_to_id, reason, number, status, subscriber_id, registration_id, issued_on, due_on, currency, subtotal,
              discount, tax_total, rounding, total, amount_credited, created_at)
-         SELECT i.id, i.number,
+         SELECT i.id, CASE WHEN i.reason = '' THEN 'INVOICE' ELSE 'DEBIT_NOTE' END,
+             nullif(i.refers_to_id, '00000000-0000-0000-0000-000000000000'), nullif(i.reason, ''), i.number,
              CASE WHEN i.total = i.credited THEN 'PAID' WHEN i.credited > 0 THEN 'PARTIALLY_PAID' ELSE 'ISSUED' END,
              i.subscriber_id, nullif(i.registration_id, '00000000-0000-0000-0000-000000000000'), $1, i.due_on, $2, i.subtotal,
              i.discount, i.tax_total, i.rounding, i.total, i.credited, $3
          FROM unnest($4::uuid[], $5::text[], $6::uuid[], $7::uuid[], $8::date[], $9::numeric[], $10::numeric[], $11::numeric[],
-                 $12::numeric[], $13::numeric[], $14::numeric[])
-             AS i(id, number, subscriber_id, registration_id, due_on, subtotal, discount, tax_total, rounding, total, credited)",
+                 $12::numeric[], $13::numeric[], $14::numeric[], $15::uuid[], $16::text[])
+             AS i(id, number, subscriber_id, registration_id, due_on, subtotal, discount, tax_total, rounding, total, credited,
+                 refers_to_id, reason)",
     )
     .bind(tx.today())
     .bind(tx.tenant().currency().code())
@@ -121,6 +129,8 @@ async fn invoices(tx: &TenantTx, drafts: &[Draft], numbers: Vec<String>) -> Resu
     .bind(amounts(|d| d.totals.rounding))
     .bind(amounts(|d| d.totals.total))
     .bind(amounts(Draft::credited))
+    .bind(added_to.collect::<Vec<_>>())
+    .bind(reasons.collect::<Vec<_>>())
     .run()
     .await?;
     Ok(())

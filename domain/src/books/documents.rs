@@ -43,7 +43,7 @@ macro_rules! joins {
           LEFT JOIN write_off wo ON e.kind = 'write-off' AND wo.id = e.source_id
           LEFT JOIN deposit_return dr ON e.kind = 'deposit-return' AND dr.id = e.source_id
           LEFT JOIN deposit de ON de.id = dr.deposit_id
-          LEFT JOIN invoice i ON i.id = CASE WHEN e.kind IN ('invoice', 'deposit') THEN e.source_id
+          LEFT JOIN invoice i ON i.id = CASE WHEN e.kind IN ('invoice', 'deposit', 'void') THEN e.source_id
               ELSE coalesce(ca.invoice_id, ob.invoice_id, wo.invoice_id, de.invoice_id) END
           LEFT JOIN credit_note n ON e.kind = 'credit-note' AND n.id = e.source_id
           LEFT JOIN payment p ON e.kind IN ('payment', 'payment-reversal') AND p.id = e.source_id

@@ -31,6 +31,7 @@ mod standing;
 mod suspension;
 mod termination;
 mod versions;
+mod void;
 
 pub use access::{ResumeService, SetServicePassword, SuspendService, service_password_set, service_resume, service_suspend};
 pub use activation::{ActivateService, OrderedAddon, ServiceOrder, service_activate, service_create};
@@ -54,3 +55,4 @@ pub use reseal::reseal;
 pub use selection::{Chargeable, Place};
 pub use termination::{TerminateService, service_terminate};
 pub use versions::{KeepVersion, next_version, service_version_keep};
+pub use void::{VoidInvoice, invoice_void};

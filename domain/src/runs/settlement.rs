@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::renewal::RefreshServices;
 use super::settle::{BeginAgain, refresh};
-use crate::billing::events::{BillingSettingsUpdated, CreditNoteIssued, InvoicePaid, InvoiceReopened};
+use crate::billing::events::{BillingSettingsUpdated, CreditNoteIssued, InvoicePaid, InvoiceReopened, InvoiceVoided};
 use crate::billing::lines_of;
 use crate::credits;
 use crate::credits::events::{CreditTransferred, DepositReturned};
@@ -18,13 +18,19 @@ use crate::services::{self, ServiceTerminated};
 
 /// Services whose time is now paid begin, go on, or come back.
 pub async fn invoice_paid(tx: &TenantTx, event: InvoicePaid) -> Result<()> {
-    refresh_services_of(tx, event.invoice_id).await?;
+    refresh_services_of(tx, event.invoice_id, BeginAgain::AsRenewed).await?;
     dunning::keep_paid(tx, event.invoice_id).await
 }
 
 /// What had been paid is owed again: time that was paid for may be over.
 pub async fn invoice_reopened(tx: &TenantTx, event: InvoiceReopened) -> Result<()> {
-    refresh_services_of(tx, event.invoice_id).await
+    refresh_services_of(tx, event.invoice_id, BeginAgain::AsRenewed).await
+}
+
+/// What was owed is owed no more: services that were blocked for it go on.
+pub async fn invoice_voided(tx: &TenantTx, event: InvoiceVoided) -> Result<()> {
+    refresh_services_of(tx, event.invoice_id, BeginAgain::IfCovered).await?;
+    dunning::keep_paid(tx, event.invoice_id).await
 }
 
 /// A payment may have left credit in hand: it renews what had run out for want of it.
@@ -73,12 +79,12 @@ pub async fn settings_updated(tx: &TenantTx, event: BillingSettingsUpdated) -> R
     tx.enqueue(&refresh, tx.now()).await
 }
 
-async fn refresh_services_of(tx: &TenantTx, invoice: InvoiceId) -> Result<()> {
+async fn refresh_services_of(tx: &TenantTx, invoice: InvoiceId, again: BeginAgain) -> Result<()> {
     let lines = lines_of(tx, &[invoice]).await?;
     // In the order of their ids, as every transaction that holds several.
     let services: BTreeSet<ServiceId> = lines.into_iter().filter_map(|l| l.service_id).collect();
     for service in services {
-        refresh(tx, service, BeginAgain::AsRenewed).await?;
+        refresh(tx, service, again).await?;
     }
     Ok(())
 }

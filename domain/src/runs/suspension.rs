@@ -64,7 +64,10 @@ impl Held {
             .service
             .period_ends_at
             .map(|end| if end > off.start() { later(end) } else { end });
-        self.service.anchor_at = self.anchor_before(tx, later(billed))?.or(self.service.anchor_at);
+        // Where the end stays, so does the anchor: counted back from the last day of a short month it would be another.
+        if later(billed) != billed {
+            self.service.anchor_at = self.anchor_before(tx, later(billed))?.or(self.service.anchor_at);
+        }
         Ok(true)
     }
 

@@ -3,6 +3,7 @@
 mod agreement;
 mod consolidated;
 mod credit_notes;
+mod debit_notes;
 mod golden;
 mod invoices;
 mod isp;
@@ -12,3 +13,4 @@ mod preview;
 mod registrations;
 mod runs;
 mod settings;
+mod void;

@@ -54,6 +54,7 @@ async fn a_statement_adds_up_and_names_its_documents() {
         "payment",
         "payment-reversal",
         "refund",
+        "void",
         "withholding",
         "write-off",
     ];

@@ -15,7 +15,7 @@ const CONTRADICTIONS: [(&str, &str); 9] = [
     ),
     (
         "an invoice's amountCredited is what credit in hand was applied to it, what notes took back and what was given up",
-        "SELECT i.id::text FROM invoice i WHERE i.amount_credited <> i.written_off + (
+        "SELECT i.id::text FROM invoice i WHERE i.status <> 'VOID' AND i.amount_credited <> i.written_off + (
              SELECT coalesce(sum(c.amount), 0) FROM credit_application c WHERE c.invoice_id = i.id AND c.undone_at IS NULL)
              + (SELECT coalesce(sum(n.applied), 0) FROM credit_note n WHERE n.invoice_id = i.id)",
     ),
@@ -33,7 +33,7 @@ const CONTRADICTIONS: [(&str, &str); 9] = [
     ),
     (
         "an invoice's status says what its amounts say",
-        "SELECT i.id::text FROM invoice i WHERE i.status <> CASE
+        "SELECT i.id::text FROM invoice i WHERE i.status <> CASE WHEN i.voided_at IS NOT NULL THEN 'VOID'
              WHEN i.amount_due = 0 AND i.total > 0 AND i.total = i.credit_noted THEN 'CREDITED'
              WHEN i.amount_due = 0 AND i.written_off > 0 THEN 'WRITTEN_OFF'
              WHEN i.amount_due = 0 THEN 'PAID' WHEN i.amount_due < i.total THEN 'PARTIALLY_PAID' ELSE 'ISSUED' END",

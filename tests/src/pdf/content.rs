@@ -244,6 +244,7 @@ async fn a_long_invoice_repeats_its_head_and_counts_its_pages() {
     data["lines"] = (0..300).map(|_| line.clone()).collect();
     data["files"] = json!({ "logo": null, "upi": null });
     data["corrects"] = Value::Null;
+    data["addsTo"] = Value::Null;
     data["seller"] = json!({ "displayName": "A", "legalName": "A", "address": [], "email": null, "phone": null, "primaryColor": "#000000",
         "accentColor": "#000000", "upiId": null, "country": "IN", "taxId": null, "region": null });
     let longer = Sheet {

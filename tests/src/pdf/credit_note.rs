@@ -116,3 +116,48 @@ async fn a_template_must_know_credit_notes_too() {
     assert!(told.contains("Line 2") && told.contains("(on a credit note)"), "{told}");
     app.run_jobs().await;
 }
+
+/// CGST Rules, 2017, rule 53(1A); and what is withdrawn says so and asks for nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_debit_note_names_its_invoice_and_a_void_one_says_that_it_is() {
+    let app = TestApp::new().await;
+    let owner = app.on("asha").as_owner();
+    register(&owner, "IN", Some("KA"), GSTIN).await;
+    brand(&owner, json!({ "upiId": "asha.net@okaxis" })).await;
+    let (subscriber, _) = owner.subscriber("Meera", json!({})).await;
+    let lines = json!([{ "description": "Leased line, April", "quantity": "1", "unitPrice": "400.00" }]);
+    let input = json!({ "subscriberId": subscriber, "lines": lines, "idempotencyKey": key() });
+    let invoice = owner
+        .mutate("invoiceIssue", input, "invoice { id number lines { id } }")
+        .await
+        .done()["invoice"]
+        .clone();
+    let lines = json!([{ "invoiceLineId": invoice["lines"][0]["id"], "amount": "100.00" }]);
+    let input =
+        json!({ "invoiceId": invoice["id"], "lines": lines, "reason": "One site was forgotten", "idempotencyKey": key() });
+    let note = owner.mutate("debitNoteIssue", input, "debitNote { id number }").await.done()["debitNote"].clone();
+    let printed = text(&super::pdf(&owner, &id(&note)).await);
+    for item in [
+        "Debit Note",
+        "Debit note number",
+        note["number"].as_str().unwrap(),
+        "For invoice",
+        invoice["number"].as_str().unwrap(),
+        "Due date",
+        "One site was forgotten",
+        "CGST 9% on 100.00 9.00",
+        "Amount due ₹ 118.00",
+        "PAY BY UPI",
+    ] {
+        assert!(printed.contains(item), "{item:?} is missing in:\n{printed}");
+    }
+    assert!(!printed.contains("Tax Invoice") && !printed.contains("Credit"), "{printed}");
+    let input = json!({ "invoiceId": note["id"], "reason": "It was not", "idempotencyKey": key() });
+    owner.mutate("invoiceVoid", input, "invoice { id }").await.done();
+    let printed = text(&super::pdf(&owner, &id(&note)).await);
+    assert!(printed.contains("VOID"), "{printed}");
+    for item in ["Amount due", "UPI", "Settled"] {
+        assert!(!printed.contains(item), "{item:?} stands in:\n{printed}");
+    }
+    app.run_jobs().await;
+}

@@ -48,6 +48,41 @@ async fn an_unpaid_renewal_is_served_in_grace_then_not_and_again_when_paid() {
     assert_eq!(app.account("asha", "ravi").await, "active 2026-06-03 18:30");
 }
 
+/// A service that began again on the 31st ends its periods with the months, shifted suspensions or not.
+#[tokio::test]
+async fn what_begins_again_keeps_its_own_anchor() {
+    for activation in ["ON_CREATE", "ON_PAYMENT"] {
+        let app = TestApp::new().await;
+        let isp = app.on("asha").as_owner();
+        let version = isp
+            .gql("{ billingSettings { version } }", json!({}))
+            .await
+            .at("billingSettings.version");
+        let input = json!({ "expectedVersion": version, "activation": activation, "prepaidRenewal": "WHEN_COVERED",
+            "suspensionCredit": "SHIFT_PERIOD" });
+        isp.mutate("billingSettingsUpdate", input, "settings { version }")
+            .await
+            .done();
+        let first = isp.first_subscriber("ravi").await;
+        isp.pay(&first.subscriber, &first.total).await;
+        app.run_jobs().await;
+        app.set_clock("2026-05-10T06:00:00Z").await;
+        app.run_jobs().await;
+        assert_eq!(isp.status(&first.service).await, "SUSPENDED EXPIRED", "{activation}");
+        for (now, paid_until) in [("2026-05-31T06:00:00Z", "2026-06-30"), ("2026-06-30T06:00:00Z", "2026-07-31")] {
+            app.set_clock(now).await;
+            isp.pay(&first.subscriber, &first.total).await;
+            app.run_jobs().await;
+            let state = isp.state(&first.service).await;
+            assert_eq!(
+                (&state["status"], &state["paidUntil"]),
+                (&json!("ACTIVE"), &json!(kolkata(paid_until))),
+                "{activation} {now}"
+            );
+        }
+    }
+}
+
 /// Golden IN-10, by a run that comes months late: every period from the original anchor, each once.
 #[tokio::test]
 async fn a_late_run_catches_up_from_the_original_anchor() {

@@ -107,6 +107,21 @@ impl Invoice {
         Ok(ctx.rq().loader().load_one(id).await?.map(Self))
     }
 
+    /// Of a debit note, why it was issued.
+    async fn reason(&self) -> Option<&str> {
+        self.0.reason.as_deref()
+    }
+
+    /// When it was withdrawn; null unless it is VOID.
+    async fn voided_at(&self) -> Option<DateTime> {
+        self.0.voided_at.map(DateTime)
+    }
+
+    /// Why it was withdrawn.
+    async fn void_reason(&self) -> Option<&str> {
+        self.0.void_reason.as_deref()
+    }
+
     /// Where it stands between issue and settlement.
     async fn status(&self) -> InvoiceStatus {
         self.0.status.into()
@@ -175,7 +190,7 @@ impl Invoice {
         self.money(self.0.amount_paid)
     }
 
-    /// By credit notes against it and by credit in hand.
+    /// By credit notes against it and by credit in hand; of a void invoice, all of it.
     async fn amount_credited(&self) -> ApiResult<Money> {
         self.money(self.0.amount_credited)
     }
@@ -199,6 +214,12 @@ impl Invoice {
     async fn credit_notes(&self, ctx: &Context<'_>) -> ApiResult<Vec<CreditNote>> {
         let notes = ctx.rq().loader().load_one(CreditNotesOf(self.0.id)).await?;
         Ok(notes.unwrap_or_default().into_iter().map(CreditNote).collect())
+    }
+
+    /// The debit notes that add to it, oldest first, void ones among them.
+    async fn debit_notes(&self, ctx: &Context<'_>) -> ApiResult<Vec<Self>> {
+        let notes = ctx.rq().loader().load_one(DebitNotesOf(self.0.id)).await?;
+        Ok(notes.unwrap_or_default().into_iter().map(Self).collect())
     }
 }
 
@@ -394,6 +415,28 @@ pub struct LinesOf(InvoiceId);
 /// The taxes of an invoice's lines.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TaxesOf(InvoiceId);
+
+/// The debit notes that add to an invoice.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct DebitNotesOf(InvoiceId);
+
+impl Loader<DebitNotesOf> for Lookup {
+    type Value = Vec<billing::Invoice>;
+    type Error = ApiError;
+
+    async fn load(&self, keys: &[DebitNotesOf]) -> Result<HashMap<DebitNotesOf, Self::Value>, ApiError> {
+        let invoices: Vec<InvoiceId> = keys.iter().map(|key| key.0).collect();
+        let notes = self
+            .0
+            .read(async move |tx| billing::debit_notes_of(tx, &invoices).await)
+            .await?;
+        let mut by_invoice: HashMap<DebitNotesOf, Self::Value> = HashMap::new();
+        for (added_to, note) in notes.into_iter().filter_map(|n| Some((n.refers_to_id?, n))) {
+            by_invoice.entry(DebitNotesOf(added_to)).or_default().push(note);
+        }
+        Ok(by_invoice)
+    }
+}
 
 impl Loader<LinesOf> for Lookup {
     type Value = Vec<billing::InvoiceLine>;

@@ -1,4 +1,5 @@
 mod credit_note;
+mod debit_note;
 mod invoice;
 mod mutation;
 mod preview;

@@ -6,6 +6,7 @@ use trunkline_domain::billing::{self, AddTaxRegistration, IssueInvoice, ManualLi
 use trunkline_domain::runs::{self, StartBillingRun};
 
 use super::credit_note::{CreditNoteIssueInput, CreditNoteIssuePayload};
+use super::debit_note::{DebitNoteIssueInput, DebitNoteIssuePayload, InvoiceVoidInput, InvoiceVoidPayload};
 use super::invoice::Invoice;
 use super::run::{BillingRunStartInput, BillingRunStartPayload};
 use super::settings::{
@@ -117,6 +118,42 @@ impl BillingMutation {
             Err(e) => Err(e),
         };
         CreditNoteIssuePayload::of(result)
+    }
+
+    /// Charges what lines of an invoice charged too little, by a debit note that refers to it, taxed as they were.
+    async fn debit_note_issue(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: DebitNoteIssueInput,
+    ) -> ApiResult<DebitNoteIssuePayload> {
+        let result = match input.command() {
+            Ok(cmd) => {
+                ctx.rq()
+                    .write(async move |tx| billing::debit_note_issue(tx, cmd.clone()).await)
+                    .await
+            }
+            Err(e) => Err(e),
+        };
+        DebitNoteIssuePayload::of(result)
+    }
+
+    /// Withdraws an invoice or debit note on which nothing is paid or credited, where the tax rules of the ISP's country let one
+    /// and the books of its day are open; else a credit note takes it back. Its number stays used. The time that it charged is
+    /// charged again by the next run, and what it charged once with the service's next invoice.
+    async fn invoice_void(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: InvoiceVoidInput,
+    ) -> ApiResult<InvoiceVoidPayload> {
+        let result = match input.command() {
+            Ok(cmd) => {
+                ctx.rq()
+                    .write(async move |tx| runs::invoice_void(tx, cmd.clone()).await)
+                    .await
+            }
+            Err(e) => Err(e),
+        };
+        InvoiceVoidPayload::of(result)
     }
 
     /// Gives this ISP's invoices a look of its own. The template is tried first; what is wrong with it is told with its line.

@@ -186,6 +186,11 @@ impl BillingSettings {
         self.0.settings.receipt_number_pattern.to_string()
     }
 
+    /// The pattern of debit notes' numbers, as `invoiceNumberPattern`.
+    async fn debit_note_number_pattern(&self) -> String {
+        self.0.settings.debit_note_number_pattern.to_string()
+    }
+
     /// Month in which numbering starts anew, 1 to 12.
     async fn fiscal_year_start_month(&self) -> i32 {
         u8::from(self.0.settings.fiscal_year_start_month).into()
@@ -249,6 +254,8 @@ pub struct BillingSettingsUpdateInput {
     credit_note_number_pattern: MaybeUndefined<String>,
     /// As `invoiceNumberPattern`, of receipts; {REG} may be left out.
     receipt_number_pattern: MaybeUndefined<String>,
+    /// As `invoiceNumberPattern`, and another one; with more than one registration debit notes need {REG} in it.
+    debit_note_number_pattern: MaybeUndefined<String>,
     /// 1 to 12.
     fiscal_year_start_month: MaybeUndefined<i32>,
 }
@@ -275,6 +282,7 @@ impl From<BillingSettingsUpdateInput> for UpdateSettings {
             invoice_number_pattern: patch(input.invoice_number_pattern, |v| v),
             credit_note_number_pattern: patch(input.credit_note_number_pattern, |v| v),
             receipt_number_pattern: patch(input.receipt_number_pattern, |v| v),
+            debit_note_number_pattern: patch(input.debit_note_number_pattern, |v| v),
             fiscal_year_start_month: patch(input.fiscal_year_start_month, |v| v),
         }
     }

@@ -10,9 +10,8 @@ use crate::billing::queries;
 use crate::billing::rules::{Explanation, LineAmounts, TaxAmount, replay};
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
-use crate::kernel::ids::{InvoiceId, InvoiceLineId, SubscriberId};
+use crate::kernel::ids::{InvoiceId, InvoiceLineId};
 use crate::kernel::money::Money;
-use crate::subscribers;
 
 pub(super) struct Creditable {
     pub invoice: Invoice,
@@ -30,19 +29,7 @@ pub(super) struct CreditableLine {
 impl Creditable {
     /// Locks the invoice's payer and the invoice, so that nobody else credits it meanwhile.
     pub async fn lock(tx: &TenantTx, id: InvoiceId, field: &str) -> Result<Self> {
-        let payer: Option<SubscriberId> = tx
-            .sql("SELECT subscriber_id FROM invoice WHERE id = $1")
-            .bind(id)
-            .scalar()
-            .await?;
-        let payer = payer.ok_or_else(|| Error::not_found(field))?;
-        subscribers::lock(tx, payer).await?;
-        let noted: Option<Decimal> = tx
-            .sql("SELECT credit_noted FROM invoice WHERE id = $1 FOR NO KEY UPDATE")
-            .bind(id)
-            .scalar()
-            .await?;
-        let invoice = queries::get(tx, id).await?;
+        let invoice = queries::lock(tx, id, field).await?;
         if matches!(invoice.status, InvoiceStatus::Draft | InvoiceStatus::Void) {
             return Err(Error::state(
                 field,
@@ -55,7 +42,7 @@ impl Creditable {
                 "This is no tax invoice: what was charged elsewhere is credited there, or written off here; a deposit is returned.",
             ));
         }
-        let noted = invoice.money(noted.unwrap_or_default())?;
+        let noted = invoice.money(invoice.credit_noted)?;
         let lines = lines(tx, &invoice).await?;
         Ok(Self { invoice, noted, lines })
     }

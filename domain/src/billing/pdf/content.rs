@@ -60,8 +60,10 @@ pub struct Seller {
 pub struct Document {
     /// Of a credit note: its own.
     pub invoice: Head,
-    /// What a credit note takes back something of; null: this is an invoice.
+    /// What a credit note takes back something of; null: this is no credit note.
     pub corrects: Option<Corrected>,
+    /// What a debit note adds to; null: this is no debit note.
+    pub adds_to: Option<Corrected>,
     pub buyer: Buyer,
     pub place_of_supply: Option<Place>,
     pub lines: Vec<Line>,
@@ -80,7 +82,7 @@ pub struct Head {
     pub currency: Currency,
 }
 
-/// The invoice that a credit note corrects, and why.
+/// The invoice that a credit or debit note corrects, and why.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Corrected {
@@ -172,6 +174,12 @@ pub async fn of_invoice(tx: &TenantTx, invoice: Invoice) -> Result<Content> {
             .treatment)
     };
     let currency: Currency = invoice.currency.parse().map_err(Error::internal)?;
+    let added_to = queries::get_if_any(tx, invoice.refers_to_id).await?;
+    let adds_to = added_to.map(|other| Corrected {
+        number: other.number,
+        issued_on: other.issued_on,
+        reason: invoice.reason.clone().unwrap_or_default(),
+    });
     let printed = Printed {
         head: Head {
             number: invoice.number.clone(),
@@ -181,6 +189,7 @@ pub async fn of_invoice(tx: &TenantTx, invoice: Invoice) -> Result<Content> {
             currency,
         },
         corrects: None,
+        adds_to,
         treatments: lines.iter().map(explained).collect::<Result<_>>()?,
         taxes: queries::taxes_of(tx, &[invoice.id]).await?,
         totals: totals(&invoice, currency)?,
@@ -215,6 +224,7 @@ pub async fn of_credit_note(tx: &TenantTx, note: CreditNote) -> Result<Content> 
             issued_on: invoice.issued_on,
             reason: note.reason.clone(),
         }),
+        adds_to: None,
         treatments: lines.iter().map(explained).collect::<Result<_>>()?,
         taxes: taxes.into_iter().map(|tax| tax.tax).collect(),
         totals: totals_of_note(&note, currency)?,
@@ -227,6 +237,7 @@ pub async fn of_credit_note(tx: &TenantTx, note: CreditNote) -> Result<Content> 
 struct Printed {
     head: Head,
     corrects: Option<Corrected>,
+    adds_to: Option<Corrected>,
     lines: Vec<InvoiceLine>,
     /// Of each line.
     treatments: Vec<TaxTreatment>,
@@ -295,6 +306,7 @@ fn document(printed: Printed, buyer: Subscriber, names: &HashMap<SubscriberId, S
     Ok(Document {
         invoice: printed.head,
         corrects: printed.corrects,
+        adds_to: printed.adds_to,
         buyer: self::buyer(buyer),
         place_of_supply,
         lines,
@@ -339,6 +351,11 @@ fn tax(tax: &TaxAmount) -> Tax {
 
 fn totals(invoice: &Invoice, currency: Currency) -> Result<Totals> {
     let text = |value| amount(value, currency);
+    // What is withdrawn was not settled.
+    let credited = match invoice.status {
+        InvoiceStatus::Void => Decimal::ZERO,
+        _ => invoice.amount_credited,
+    };
     Ok(Totals {
         subtotal: text(invoice.subtotal)?,
         discount: text(invoice.discount)?,
@@ -346,7 +363,7 @@ fn totals(invoice: &Invoice, currency: Currency) -> Result<Totals> {
         rounding: text(invoice.rounding)?,
         total: text(invoice.total)?,
         amount_paid: text(invoice.amount_paid)?,
-        amount_credited: text(invoice.amount_credited)?,
+        amount_credited: text(credited)?,
         amount_due: text(invoice.amount_due)?,
     })
 }

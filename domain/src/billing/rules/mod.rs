@@ -39,7 +39,7 @@ pub use tax::{AppliedTax, CarriedBase, TaxAmount, TaxLevel, TaxPool, TaxTreatmen
 pub use tax_id::{TaxIdError, TaxIdValidator, ValidTaxId};
 pub use tax_rules::{
     BuyerClass, InclusiveMethod, Place, Registration, RegistrationRule, RuleSetData, RuleSetError, SupplyScope, TaxCode,
-    TaxComponent, TaxError, TaxFacts, TaxRate, TaxRuleSet,
+    TaxComponent, TaxError, TaxFacts, TaxRate, TaxRuleSet, VoidRule,
 };
 
 pub use crate::kernel::calendar::{Interval, IntervalUnit};

@@ -70,6 +70,8 @@ pub struct BillingSettings {
     pub credit_note_number_pattern: NumberPattern,
     /// Need not name the registration: one series then counts over all.
     pub receipt_number_pattern: NumberPattern,
+    /// With more than one registration debit notes need {REG} in it.
+    pub debit_note_number_pattern: NumberPattern,
     pub fiscal_year_start_month: StartMonth,
     /// What brake and holds of dunning come to, which are no settings of anybody's: before this instant nobody who is served
     /// is switched off for arrears, and nothing ends for them.
@@ -95,6 +97,12 @@ impl BillingSettings {
         pattern("credit_note_number_pattern", &self.credit_note_number_pattern, registrations)?;
         let of_receipts = self.named_on_receipts(registrations);
         pattern("receipt_number_pattern", &self.receipt_number_pattern, of_receipts)?;
+        // Whoever has two registrations and issues no debit notes need not name them there: the first debit note asks for it.
+        let of_debit_notes = match self.debit_note_number_pattern.names_registration() {
+            true => registrations,
+            false => &[],
+        };
+        pattern("debit_note_number_pattern", &self.debit_note_number_pattern, of_debit_notes)?;
         positive("late_fee", self.late_fee, currency)?;
         positive("round_invoice_to", self.round_invoice_to, currency)?;
         Ok(())

@@ -28,6 +28,9 @@ pub struct RuleSetData {
     pub default_code: String,
     pub registration: RegistrationRule,
     pub inclusive: InclusiveMethod,
+    /// Whether an invoice that was issued can be withdrawn.
+    #[serde(default)]
+    pub void: VoidRule,
     pub tax_id: TaxIdValidator,
     /// Former codes of regions, so that an old address is not taken for another region.
     #[serde(default)]
@@ -54,6 +57,17 @@ pub enum InclusiveMethod {
     ForwardWithRoundOff,
     /// Taxes are taken out from the last to the first; the net amount is what remains.
     TopDownResidual,
+}
+
+/// Until when an invoice can be withdrawn on which nothing is paid or credited; afterwards a credit note takes it back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum VoidRule {
+    /// The authority hears of each as it is issued.
+    #[default]
+    Never,
+    /// Until the month of its issue, for which the seller files a return, is over.
+    MonthOfIssue,
 }
 
 /// A classification of supplies (HSN, SAC or the local equivalent).
