@@ -36,6 +36,7 @@ lint: setup
 bench:
 	@deploy/setup.sh
 	@$(CARGO) build --release --locked --workspace --bins
+	@deploy/render.sh
 	@$(TARGET)/release/trunkline-bench --write bench/RESULTS.md $(ARGS)
 
 soak: setup

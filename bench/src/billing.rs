@@ -11,6 +11,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 
+use crate::documents::{self, Documents};
 use crate::ground::{Ground, SECRET};
 use crate::http::{Http, To};
 use crate::operations::run_psql;
@@ -36,6 +37,7 @@ pub struct Billing {
     pub spread: f64,
     /// Of the worker, MiB: before, and at its highest.
     pub memory: (f64, f64),
+    pub documents: Documents,
 }
 
 impl Billing {
@@ -155,6 +157,8 @@ pub async fn measure(ground: &mut Ground, services: u32, tenants: u32) -> Result
     let (_, highest) = resident(worker.pid);
     billed(ground, &mut admin, 1, services).await?;
     let again = run(ground, &mut admin, false).await?;
+    let documents = documents::measure(ground, &mut admin).await?;
+    idle(&mut admin).await?;
     worker.stop().await?;
     let psql = psql(ground, &mut admin, services).await?;
     let worker = Worker::start(ground).await?;
@@ -171,6 +175,7 @@ pub async fn measure(ground: &mut Ground, services: u32, tenants: u32) -> Result
         again,
         spread,
         memory: (before, highest),
+        documents,
     })
 }
 

@@ -200,6 +200,13 @@ impl Ground {
     }
 }
 
+/// What `deploy/render.sh` builds, beside the directory of this program.
+fn renderer() -> Result<PathBuf> {
+    let here = std::env::current_exe()?;
+    let target = here.ancestors().nth(2).context("it lies in target/release")?;
+    Ok(target.join("render/release/trunkline-render"))
+}
+
 impl Server {
     /// The release binary beside this one, as it would run in production.
     async fn start(url: &str, dir: &Path) -> Result<Self> {
@@ -220,6 +227,7 @@ impl Server {
             .env("TRUNKLINE_LOG", "info")
             .env("TRUNKLINE_LOG_JSON", "true")
             .env("TRUNKLINE_DATA_DIR", dir)
+            .env("TRUNKLINE_RENDERER", renderer()?)
             .stderr(fs::File::create(dir.join("server.log"))?)
             .stdin(Stdio::null())
             .kill_on_drop(true)

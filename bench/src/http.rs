@@ -30,12 +30,22 @@ impl Http {
 
     /// Posts JSON to `/graphql`; the body of the answer, which must be 200.
     pub async fn post(&mut self, to: &To<'_>, body: &str) -> Result<&[u8]> {
-        self.sent.clear();
         let head = format!(
             "POST /graphql HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n",
             to.host,
             body.len()
         );
+        self.send(head, to, body).await
+    }
+
+    /// What stands at a path; the answer must be 200.
+    pub async fn get(&mut self, to: &To<'_>, path: &str) -> Result<&[u8]> {
+        let head = format!("GET {path} HTTP/1.1\r\nhost: {}\r\n", to.host);
+        self.send(head, to, "").await
+    }
+
+    async fn send(&mut self, head: String, to: &To<'_>, body: &str) -> Result<&[u8]> {
+        self.sent.clear();
         self.sent.extend_from_slice(head.as_bytes());
         if let Some(token) = to.token {
             self.sent.extend_from_slice(b"authorization: Bearer ");

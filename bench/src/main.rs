@@ -4,6 +4,7 @@
 #![allow(clippy::float_arithmetic, reason = "figures for people; no money here")]
 
 mod billing;
+mod documents;
 mod ground;
 mod http;
 mod load;
@@ -61,7 +62,7 @@ struct Options {
     /// Only these: point, page, payment, operations, billing.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
-    /// Writes the tables into this file, between its marks.
+    /// Writes the tables of what was measured into this file, between their marks.
     #[arg(long)]
     write: Option<PathBuf>,
     /// Where the scratch installation is made; what is there is removed.
@@ -143,12 +144,13 @@ async fn run(options: &Options) -> Result<()> {
         ground.stop().await?;
     }
     found.took = begun.elapsed().as_secs_f64();
-    let figures = found.markdown(&effort);
-    println!("{figures}");
-    match &options.write {
-        Some(path) => report::write(path, &figures),
-        None => Ok(()),
+    for part in found.markdown(&effort) {
+        println!("{}", part.figures);
+        if let Some(path) = &options.write {
+            report::write(path, &part)?;
+        }
     }
+    Ok(())
 }
 
 /// What the server sends for each workload, and the matrix.

@@ -1,5 +1,7 @@
 //! The tables, as Markdown.
 
+mod billing;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -31,56 +33,50 @@ pub struct Findings {
 }
 
 impl Findings {
-    pub fn markdown(&self, effort: &Effort) -> String {
-        let mut out = String::new();
-        let _ = writeln!(
-            out,
-            "A {} run of {:.0} minutes on commit {}: {}, {}. {} clients on either side; each figure is the median of {} turns of \
-             {} s, with the lowest and the highest; contenders take turns.\n",
+    /// A part for each of what was measured.
+    pub fn markdown(&self, effort: &Effort) -> Vec<Part> {
+        let mut parts = Vec::new();
+        if !self.cells.is_empty() || self.provisioning.is_some() {
+            parts.push(Part {
+                name: "figures",
+                figures: self.requests(effort),
+            });
+        }
+        if let Some(billing) = &self.billing {
+            parts.push(Part {
+                name: "billing",
+                figures: format!("{}{}", self.head(), billing::markdown(billing)),
+            });
+        }
+        parts
+    }
+
+    /// Of what was measured where.
+    fn head(&self) -> String {
+        format!(
+            "A {} run of {:.0} minutes on commit {}: {}, {}.\n\n",
             self.kind,
             self.took / 60.0,
             self.commit,
             self.machine,
             self.postgres,
-            effort.clients,
-            effort.rounds,
-            effort.seconds
+        )
+    }
+
+    fn requests(&self, effort: &Effort) -> String {
+        let mut out = self.head();
+        let _ = writeln!(
+            out,
+            "{} clients on either side; each figure is the median of {} turns of {} s, with the lowest and the highest; contenders \
+             take turns.\n",
+            effort.clients, effort.rounds, effort.seconds
         );
         self.verdicts(&mut out);
         for workload in Workload::ALL {
             self.workload(&mut out, workload);
         }
         self.operations(&mut out);
-        self.billing(&mut out);
         out
-    }
-
-    fn billing(&self, out: &mut String) {
-        let Some(b) = &self.billing else { return };
-        let [read, decide, write] = b.phases;
-        let (services, whole) = (b.services, f64::from(b.services));
-        let _ = writeln!(
-            out,
-            "### Billing runs\n\n\
-             One plan line, two taxes, a ledger entry with its transfers, coverage, audit and event for each invoice.\n\n\
-             | what | seconds | invoices/s | |\n|---|--:|--:|---|\n\
-             | a run of {services} services in one ISP | {:.2} | {:.0} | reading {read:.2} s, deciding {decide:.2} s, writing {write:.2} s |\n\
-             | psql writing the same rows, keys and indexes | {:.2} | {:.0} | one INSERT … SELECT for each table, in one transaction |\n\
-             | the same run again, with nothing to do | {:.2} | | |\n\
-             | a dry run | {:.2} | {:.0} | |\n\
-             | {} services in each of {} ISPs, at once | {:.2} | {:.0} | |\n",
-            b.run,
-            b.per_second(),
-            b.psql,
-            whole / b.psql,
-            b.again,
-            b.dry,
-            whole / b.dry,
-            services / b.tenants,
-            b.tenants,
-            b.spread,
-            f64::from(services / b.tenants * b.tenants) / b.spread,
-        );
     }
 
     fn workload(&self, out: &mut String, workload: Workload) {
@@ -126,11 +122,8 @@ impl Findings {
 
     /// What issue 3 aims at, beside what was found.
     fn verdicts(&self, out: &mut String) {
-        out.push_str("| aim | found | |\n|---|---|---|\n");
-        let mut line = |aim: &str, found: Option<(String, bool)>| {
-            let (found, met) = found.unwrap_or(("not measured in this run".to_owned(), false));
-            let _ = writeln!(out, "| {aim} | {found} | {} |", if met { "met" } else { "**missed**" });
-        };
+        out.push_str(VERDICTS);
+        let mut line = |aim: &str, found: Option<(String, bool)>| verdict(out, aim, found);
         let (point, page, payment) = (Workload::Point, Workload::Page, Workload::Payment);
         use Contender::{JsonAgg, Switching};
         line(
@@ -184,26 +177,6 @@ impl Findings {
                 .map(|(_, m)| m.server_highest)
                 .max_by(f64::total_cmp)
                 .map(|m| (format!("{m:.0} MiB at its highest"), m < 150.0)),
-        );
-        let billing = self.billing.as_ref();
-        line(
-            "billing run ≥ 4,000 invoices/s",
-            billing.map(|b| (format!("{:.0}", b.per_second()), b.per_second() >= 4_000.0)),
-        );
-        line(
-            "billing run ≥ 0.5 of psql writing the same rows",
-            billing.map(|b| (format!("{:.2}", b.whole()), b.whole() >= 0.5)),
-        );
-        line(
-            "… its writing ≥ 0.8",
-            billing.map(|b| (format!("{:.2}", b.writing()), b.writing() >= 0.8)),
-        );
-        line(
-            "billing run's worker < 200 MiB above idle",
-            billing.map(|b| {
-                let above = b.memory.1 - b.memory.0;
-                (format!("{above:.0} MiB above {:.0}", b.memory.0), above < 200.0)
-            }),
         );
         out.push('\n');
     }
@@ -283,13 +256,33 @@ fn capital(text: &str) -> String {
         .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
-const BEGIN: &str = "<!-- figures: written by `make bench` -->";
-const END: &str = "<!-- end of figures -->";
+const VERDICTS: &str = "| aim | found | |\n|---|---|---|\n";
+
+fn verdict(out: &mut String, aim: &str, found: Option<(String, bool)>) {
+    let (found, met) = match &found {
+        Some((found, true)) => (found.as_str(), "met"),
+        Some((found, false)) => (found.as_str(), "**missed**"),
+        None => ("not measured in this run", ""),
+    };
+    let _ = writeln!(out, "| {aim} | {found} | {met} |");
+}
+
+/// Tables that stand together, between marks of their own.
+pub struct Part {
+    name: &'static str,
+    pub figures: String,
+}
 
 /// Puts the tables between the file's marks; what a person wrote around them stays.
-pub fn write(path: &Path, figures: &str) -> Result<()> {
+pub fn write(path: &Path, part: &Part) -> Result<()> {
     let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    let (before, rest) = text.split_once(BEGIN).context("no mark where the figures begin")?;
-    let (_, after) = rest.split_once(END).context("no mark where the figures end")?;
-    Ok(fs::write(path, format!("{before}{BEGIN}\n\n{figures}\n{END}{after}"))?)
+    let begin = format!("<!-- {}: written by `make bench` -->", part.name);
+    let end = format!("<!-- end of {} -->", part.name);
+    let (before, rest) = text
+        .split_once(&begin)
+        .with_context(|| format!("no mark where the {} begin", part.name))?;
+    let (_, after) = rest
+        .split_once(&end)
+        .with_context(|| format!("no mark where the {} end", part.name))?;
+    Ok(fs::write(path, format!("{before}{begin}\n\n{}\n{end}{after}", part.figures))?)
 }
