@@ -113,7 +113,7 @@ pub fn registry() -> jobs::Registry {
         .unheard::<dunning::events::DunningBrakeEnded>()
         .unheard::<dunning::events::CollectionHeld>()
         .unheard::<dunning::events::CollectionHoldReleased>()
-        .job(|db, _: runs::DunDue| Box::pin(async move { runs::dun(&db).await }))
+        .job(|db, job: runs::DunDue| Box::pin(async move { runs::dun(&db, job).await }))
         .job(|db, job: runs::CutDue| Box::pin(async move { runs::cut_due(&db, job).await }))
         .job(|db, _: jobs::ForgetKeys| Box::pin(async move { jobs::forget_keys(&db).await }))
         .job(|db, job: runs::RefreshService| Box::pin(async move { runs::refresh_service(&db, job).await }))

@@ -49,6 +49,7 @@ pub(crate) const TENANT: &[Script] = scripts![
     34 "tenant/0034_credit.sql",
     35 "tenant/0035_debit_notes_and_void.sql",
     38 "tenant/0038_receipts.sql",
+    40 "tenant/0040_run_hour.sql",
 ];
 
 /// The steps of the shared schemas that this binary needs, as `(scope, version)`.

@@ -37,6 +37,7 @@ struct Row {
     receipt_number_pattern: String,
     debit_note_number_pattern: String,
     fiscal_year_start_month: i32,
+    run_hour: i32,
     cut_nobody_before: Option<DateTime<Utc>>,
     expire_nobody_before: Option<DateTime<Utc>>,
     version: i32,
@@ -70,6 +71,7 @@ impl TryFrom<Row> for Settings {
                 receipt_number_pattern: row.receipt_number_pattern.parse().map_err(Error::internal)?,
                 debit_note_number_pattern: row.debit_note_number_pattern.parse().map_err(Error::internal)?,
                 fiscal_year_start_month: small(row.fiscal_year_start_month)?.try_into().map_err(Error::internal)?,
+                run_hour: days(row.run_hour)?,
                 cut_nobody_before: row.cut_nobody_before,
                 expire_nobody_before: row.expire_nobody_before,
             },
@@ -85,7 +87,8 @@ pub async fn settings(tx: &TenantTx) -> Result<Settings> {
             "SELECT anchor, calendar_day, activation, prepaid_renewal, renewal_lead_days, due_days, grace_days,
                  terminate_after_days, late_fee, suspension_credit, termination_credit, plan_change_document, tax_level,
                  rounding_mode, round_invoice_to, invoice_number_pattern, credit_note_number_pattern,
-                 fiscal_year_start_month, receipt_number_pattern, debit_note_number_pattern, cut_nobody_before, expire_nobody_before, version
+                 fiscal_year_start_month, receipt_number_pattern, debit_note_number_pattern, run_hour, cut_nobody_before,
+                 expire_nobody_before, version
              FROM billing_settings",
         )
         .one()
@@ -115,7 +118,7 @@ pub async fn tax_rules(tx: &TenantTx) -> Result<TaxRuleSet> {
     Ok(serde_json::from_value(body)?)
 }
 
-/// Binds `$1` to `$20`, in the order of the table's columns.
+/// Binds `$1` to `$21`, in the order of the table's columns.
 pub(super) fn bind<'t>(sql: Sql<'t>, s: &BillingSettings) -> Result<Sql<'t>> {
     let days = |n: u32| i32::try_from(n).map_err(Error::internal);
     Ok(sql
@@ -138,7 +141,8 @@ pub(super) fn bind<'t>(sql: Sql<'t>, s: &BillingSettings) -> Result<Sql<'t>> {
         .bind(s.credit_note_number_pattern.to_string())
         .bind(i32::from(u8::from(s.fiscal_year_start_month)))
         .bind(s.receipt_number_pattern.to_string())
-        .bind(s.debit_note_number_pattern.to_string()))
+        .bind(s.debit_note_number_pattern.to_string())
+        .bind(days(s.run_hour)?))
 }
 
 /// Takes over a template's billing part, when the ISP is made.
@@ -149,8 +153,8 @@ pub async fn adopt(tx: &TenantTx, template: &Template) -> Result<()> {
         "INSERT INTO billing_settings (anchor, calendar_day, activation, prepaid_renewal, renewal_lead_days, due_days,
              grace_days, terminate_after_days, late_fee, suspension_credit, termination_credit, plan_change_document,
              tax_level, rounding_mode, round_invoice_to, invoice_number_pattern, credit_note_number_pattern,
-             fiscal_year_start_month, receipt_number_pattern, debit_note_number_pattern)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
+             fiscal_year_start_month, receipt_number_pattern, debit_note_number_pattern, run_hour)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
     );
     bind(insert, s)?.run().await?;
     tx.sql("INSERT INTO tax_rule_set (version, body, adopted_at) VALUES (1, $1, $2)")

@@ -19,7 +19,7 @@ use crate::kernel::patch::Patch;
 ///
 /// When a change counts: `anchor` and `calendar_day` from each service's next charge, which is prorated up to where its new
 /// periods begin; what is charged already stays. `renewal_lead_days`, `due_days`, taxes' level, rounding and numbers from
-/// the next document. `grace_days` at once, also for what is unpaid now. The policies of suspension, termination and plan
+/// the next document. `run_hour` from the next day at the latest. `grace_days` at once, also for what is unpaid now. The policies of suspension, termination and plan
 /// change when the next such event happens.
 #[derive(Clone, Debug, Serialize)]
 pub struct UpdateSettings {
@@ -44,6 +44,7 @@ pub struct UpdateSettings {
     pub receipt_number_pattern: Patch<String>,
     pub debit_note_number_pattern: Patch<String>,
     pub fiscal_year_start_month: Patch<i32>,
+    pub run_hour: Patch<i32>,
 }
 
 /// Changes how this ISP bills. STALE_VERSION when somebody else changed it meanwhile.
@@ -160,6 +161,7 @@ fn changed(old: BillingSettings, cmd: UpdateSettings) -> Result<BillingSettings>
             c,
             |n| small(n, 1, 12),
         ),
+        run_hour: given(cmd.run_hour, old.run_hour, "runHour", c, |n| in_range(n, 0, 23)),
         cut_nobody_before: old.cut_nobody_before,
         expire_nobody_before: old.expire_nobody_before,
     };
@@ -183,6 +185,11 @@ async fn check(tx: &TenantTx, old: &BillingSettings, new: &BillingSettings) -> R
             "Is larger than any such amount can be.",
         );
     }
+    checks.ensure(
+        !new.runs_too_late(),
+        "runHour",
+        "Must be 0 while renewalLeadDays and graceDays are 0: prepaid time that ends at midnight would be off until then.",
+    );
     let rule = setup::number_rule(tx)?;
     let known = registrations::all(tx).await?;
     let codes: Vec<&str> = known.iter().map(|r| r.short_code.as_str()).collect();
@@ -256,7 +263,8 @@ async fn write(tx: &TenantTx, s: &BillingSettings) -> Result<()> {
              renewal_lead_days = $5, due_days = $6, grace_days = $7, terminate_after_days = $8, late_fee = $9,
              suspension_credit = $10, termination_credit = $11, plan_change_document = $12, tax_level = $13,
              rounding_mode = $14, round_invoice_to = $15, invoice_number_pattern = $16, credit_note_number_pattern = $17,
-             fiscal_year_start_month = $18, receipt_number_pattern = $19, debit_note_number_pattern = $20, version = version + 1",
+             fiscal_year_start_month = $18, receipt_number_pattern = $19, debit_note_number_pattern = $20, run_hour = $21,
+             version = version + 1",
     );
     setup::bind(update, s)?.run().await?;
     Ok(())

@@ -44,10 +44,19 @@ impl Zone {
     /// skipped (clocks set forward) the instant of the change. For a day that the zone skipped altogether
     /// (Pacific/Apia, 30 December 2011) that is the start of the day after.
     pub fn start_of_day(self, date: NaiveDate) -> DateTime<Utc> {
-        let midnight = date.and_time(NaiveTime::MIN);
-        match self.0.from_local_datetime(&midnight) {
+        self.first_instant_at(date.and_time(NaiveTime::MIN))
+    }
+
+    /// The instant at which that full hour of a local day begins, by the rules of [`Zone::start_of_day`]. `hour`: 0 to 23.
+    pub fn hour_of_day(self, date: NaiveDate, hour: u32) -> DateTime<Utc> {
+        let time = NaiveTime::from_hms_opt(hour, 0, 0).unwrap_or(NaiveTime::MIN);
+        self.first_instant_at(date.and_time(time))
+    }
+
+    fn first_instant_at(self, local: NaiveDateTime) -> DateTime<Utc> {
+        match self.0.from_local_datetime(&local) {
             LocalResult::Single(instant) | LocalResult::Ambiguous(instant, _) => instant.with_timezone(&Utc),
-            LocalResult::None => self.first_instant_not_before(midnight),
+            LocalResult::None => self.first_instant_not_before(local),
         }
     }
 

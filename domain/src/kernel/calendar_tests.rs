@@ -76,3 +76,13 @@ proptest! {
         prop_assert!(zone.local_date(start - TimeDelta::seconds(1)) < day);
     }
 }
+
+#[test]
+fn hours_of_a_day_are_the_first_of_two_and_the_next_after_a_gap() {
+    let at = |name, day, hour| zone(name).hour_of_day(date(day), hour).to_rfc3339();
+    assert_eq!(at("Asia/Kolkata", "2026-05-01", 3), "2026-04-30T21:30:00+00:00");
+    // 02:00 becomes 03:00.
+    assert_eq!(at("America/New_York", "2026-03-08", 2), "2026-03-08T07:00:00+00:00");
+    // 01:00 comes twice.
+    assert_eq!(at("America/New_York", "2026-11-01", 1), "2026-11-01T05:00:00+00:00");
+}

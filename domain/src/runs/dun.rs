@@ -1,6 +1,7 @@
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
+use super::hour;
 use crate::dunning;
 use crate::kernel::db::TenantDb;
 use crate::kernel::error::Result;
@@ -10,13 +11,16 @@ use crate::kernel::event::Job;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DunDue {
     pub date: NaiveDate,
+    /// It was put off until this hour.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hour: Option<u32>,
 }
 
 impl Job for DunDue {
     const KIND: &'static str = "dunning.remind";
 
     fn dedup_key(&self) -> Option<String> {
-        Some(self.date.to_string())
+        Some(hour::key(self.date, self.hour))
     }
 }
 
@@ -24,7 +28,19 @@ const BATCH: i64 = 500;
 
 /// Judges the promises whose last day has passed, then reminds of what is at a step of the ladder, as of today: a job that
 /// comes days late says what is so now. Doing it again changes nothing.
-pub async fn dun(db: &TenantDb) -> Result<()> {
+pub async fn dun(db: &TenantDb, job: DunDue) -> Result<()> {
+    let put_off = db
+        .write(async move |tx| {
+            let Some((hour, at)) = hour::still_to_come(tx, job.date).await? else {
+                return Ok(false);
+            };
+            let hour = Some(hour);
+            tx.enqueue(&DunDue { hour, ..job }, at).await.map(|()| true)
+        })
+        .await?;
+    if put_off {
+        return Ok(());
+    }
     loop {
         let over = db.read(async move |tx| dunning::over(tx, BATCH).await).await?;
         for id in over.iter().copied() {

@@ -17,6 +17,7 @@ mod dun;
 mod estimate;
 mod extras;
 mod held;
+mod hour;
 mod one_time;
 mod plan_change;
 mod pricing;

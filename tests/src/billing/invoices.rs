@@ -225,13 +225,13 @@ async fn who_may_see_and_do_what() {
 async fn settings_are_the_templates() {
     let document = "{ billingSettings { anchor calendarDay activation prepaidRenewal renewalLeadDays dueDays graceDays
         terminateAfterDays lateFee suspensionCredit terminationCredit planChangeDocument taxLevel roundingMode roundInvoiceTo
-        invoiceNumberPattern creditNoteNumberPattern fiscalYearStartMonth version } }";
+        invoiceNumberPattern creditNoteNumberPattern fiscalYearStartMonth runHour version } }";
     let mut expected = json!({
         "anchor": "ANNIVERSARY", "calendarDay": 1, "activation": "ON_CREATE", "prepaidRenewal": "INVOICE", "renewalLeadDays": 0,
         "dueDays": 15, "graceDays": 3, "terminateAfterDays": null, "lateFee": null, "suspensionCredit": "NONE",
         "terminationCredit": "UNUSED_DAYS", "planChangeDocument": "CREDIT_NOTE_AND_INVOICE", "taxLevel": "LINE",
         "roundingMode": "HALF_UP", "roundInvoiceTo": null, "invoiceNumberPattern": "IN/{FY}/{SEQ:6}",
-        "creditNoteNumberPattern": "CN/{FY}/{SEQ:6}", "fiscalYearStartMonth": 4, "version": 1
+        "creditNoteNumberPattern": "CN/{FY}/{SEQ:6}", "fiscalYearStartMonth": 4, "runHour": 0, "version": 1
     });
     let india = Isp::open("in-broadband").await;
     assert_eq!(india.ask(document, json!({})).await["billingSettings"], expected);

@@ -6,7 +6,7 @@ use super::isp::{GSTIN_KA, GSTIN_MH, Isp, line, refusals};
 
 const FIELDS: &str = "anchor calendarDay activation prepaidRenewal renewalLeadDays dueDays graceDays terminateAfterDays lateFee
     suspensionCredit terminationCredit planChangeDocument taxLevel roundingMode roundInvoiceTo invoiceNumberPattern
-    creditNoteNumberPattern fiscalYearStartMonth version";
+    creditNoteNumberPattern fiscalYearStartMonth runHour version";
 
 impl Isp {
     /// `billingSettingsUpdate` of the present version.
@@ -37,7 +37,7 @@ async fn every_field_changes_and_null_clears_three() {
         "renewalLeadDays": 5, "dueDays": 7, "graceDays": 1, "terminateAfterDays": 90, "lateFee": "50.00",
         "suspensionCredit": "SHIFT_PERIOD", "terminationCredit": "NONE", "planChangeDocument": "DIFFERENCE", "taxLevel": "INVOICE",
         "roundingMode": "HALF_EVEN", "roundInvoiceTo": "1", "invoiceNumberPattern": "T{FY}-{SEQ:5}",
-        "creditNoteNumberPattern": "{YYYY}C{SEQ:5}", "fiscalYearStartMonth": 1 });
+        "creditNoteNumberPattern": "{YYYY}C{SEQ:5}", "fiscalYearStartMonth": 1, "runHour": 4 });
     for (field, value) in change.as_object().unwrap() {
         assert_ne!(before[field], *value, "{field} is to change");
     }
@@ -72,7 +72,7 @@ async fn what_cannot_be_is_named_and_nothing_changes() {
     for (change, expected) in [
         (
             json!({ "calendarDay": 29, "renewalLeadDays": 61, "dueDays": -1, "graceDays": 366, "terminateAfterDays": 0,
-                "fiscalYearStartMonth": 13 }),
+                "fiscalYearStartMonth": 13, "runHour": 24 }),
             vec![
                 "calendarDay INVALID",
                 "renewalLeadDays INVALID",
@@ -80,8 +80,10 @@ async fn what_cannot_be_is_named_and_nothing_changes() {
                 "graceDays INVALID",
                 "terminateAfterDays INVALID",
                 "fiscalYearStartMonth INVALID",
+                "runHour INVALID",
             ],
         ),
+        (json!({ "runHour": 1, "graceDays": 0 }), vec!["runHour INVALID"]),
         (
             json!({ "lateFee": "0", "roundInvoiceTo": "0.001" }),
             vec!["lateFee INVALID", "roundInvoiceTo INVALID"],

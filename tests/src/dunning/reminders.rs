@@ -51,10 +51,12 @@ async fn two_looks_at_once_tell_once() {
     app.run_jobs().await;
     app.set_clock("2026-04-17T06:30:00Z").await;
     let db = app.tenant_db("asha").await;
-    let (one, two) = tokio::join!(runs::dun(&db), runs::dun(&db));
+    let date = "2026-04-17".parse().unwrap();
+    let today = || runs::DunDue { date, hour: None };
+    let (one, two) = tokio::join!(runs::dun(&db, today()), runs::dun(&db, today()));
     one.unwrap();
     two.unwrap();
-    runs::dun(&db).await.unwrap();
+    runs::dun(&db, today()).await.unwrap();
     db.write(async |tx| dunning::remind(tx, None, 500).await).await.unwrap();
     let events: i64 = sqlx::query_scalar("SELECT count(*) FROM platform.outbox WHERE kind = 'InvoiceReminderDue'")
         .fetch_one(&mut app.db.admin().await)

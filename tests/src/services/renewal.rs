@@ -439,3 +439,33 @@ async fn a_service_that_fails_holds_nobody_up() {
     app.run_jobs().await;
     assert_eq!(isp.invoices_of(&subscriber).await.len(), 4);
 }
+
+#[tokio::test]
+async fn the_daily_run_begins_at_the_isps_own_hour_and_once() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    let first = isp.first_subscriber("ravi").await;
+    isp.pay(&first.subscriber, &first.total).await;
+    isp.bills(json!({ "runHour": 3 })).await;
+    for (at, invoices) in [
+        // Ten past midnight, a minute to three, three, and the evening there.
+        ("2026-04-30T18:40:00Z", 1),
+        ("2026-04-30T21:29:00Z", 1),
+        ("2026-04-30T21:30:00Z", 2),
+        ("2026-05-01T12:00:00Z", 2),
+    ] {
+        app.set_clock(at).await;
+        app.run_jobs().await;
+        assert_eq!(isp.invoices_of(&first.subscriber).await.len(), invoices, "{at}");
+        assert_eq!(isp.status(&first.service).await, "GRACE", "{at}");
+    }
+    isp.pay(&first.subscriber, &first.total).await;
+    // What waits for its hour does not count twice when the hour is changed meanwhile.
+    isp.bills(json!({ "runHour": 9 })).await;
+    app.set_clock("2026-05-31T18:40:00Z").await;
+    app.run_jobs().await;
+    isp.bills(json!({ "runHour": 5 })).await;
+    app.set_clock("2026-06-01T12:00:00Z").await;
+    app.run_jobs().await;
+    assert_eq!(isp.invoices_of(&first.subscriber).await.len(), 3);
+}

@@ -114,6 +114,11 @@ impl BillingSettings {
         self.0.settings.prepaid_renewal.into()
     }
 
+    /// The full hour of this ISP's own clock at which its daily run begins, which charges, cuts and reminds: 0 to 23.
+    async fn run_hour(&self) -> i32 {
+        days(self.0.settings.run_hour)
+    }
+
     /// Renewals are invoiced that many days before the period begins.
     async fn renewal_lead_days(&self) -> i32 {
         days(self.0.settings.renewal_lead_days)
@@ -258,6 +263,8 @@ pub struct BillingSettingsUpdateInput {
     debit_note_number_pattern: MaybeUndefined<String>,
     /// 1 to 12.
     fiscal_year_start_month: MaybeUndefined<i32>,
+    /// 0 to 23; other than 0 only with days of grace or renewals ahead of their time. Counts from tomorrow on at the latest.
+    run_hour: MaybeUndefined<i32>,
 }
 
 impl From<BillingSettingsUpdateInput> for UpdateSettings {
@@ -284,6 +291,7 @@ impl From<BillingSettingsUpdateInput> for UpdateSettings {
             receipt_number_pattern: patch(input.receipt_number_pattern, |v| v),
             debit_note_number_pattern: patch(input.debit_note_number_pattern, |v| v),
             fiscal_year_start_month: patch(input.fiscal_year_start_month, |v| v),
+            run_hour: patch(input.run_hour, |v| v),
         }
     }
 }

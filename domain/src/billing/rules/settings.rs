@@ -73,6 +73,9 @@ pub struct BillingSettings {
     /// With more than one registration debit notes need {REG} in it.
     pub debit_note_number_pattern: NumberPattern,
     pub fiscal_year_start_month: StartMonth,
+    /// The daily run begins at that full hour of the ISP's own clock, 0 to 23.
+    #[serde(default)]
+    pub run_hour: u32,
     /// What brake and holds of dunning come to, which are no settings of anybody's: before this instant nobody who is served
     /// is switched off for arrears, and nothing ends for them.
     #[serde(skip)]
@@ -105,7 +108,22 @@ impl BillingSettings {
         pattern("debit_note_number_pattern", &self.debit_note_number_pattern, of_debit_notes)?;
         positive("late_fee", self.late_fee, currency)?;
         positive("round_invoice_to", self.round_invoice_to, currency)?;
+        let hour = |problem: &str| SettingsError {
+            key: "run_hour",
+            problem: problem.to_owned(),
+        };
+        if self.run_hour > 23 {
+            return Err(hour("must be 0 to 23"));
+        }
+        if self.runs_too_late() {
+            return Err(hour("must be 0 where nothing is invoiced ahead and there is no grace"));
+        }
         Ok(())
+    }
+
+    /// Prepaid time that ends at midnight would be renewed some hours later, and be off until then, credit in hand or not.
+    pub fn runs_too_late(&self) -> bool {
+        self.run_hour > 0 && self.renewal_lead_days == 0 && self.grace_days == 0
     }
 
     /// Those of the registrations that receipts' numbers tell apart.

@@ -12,6 +12,7 @@ use crate::kernel::error::{Error, Result, UserError};
 use crate::kernel::event::Job;
 use crate::kernel::ids::{BillingRunId, ServiceId};
 use crate::runs::brake;
+use crate::runs::hour;
 use crate::runs::renewal::{self, Purpose};
 use crate::runs::selection::{self, Place};
 
@@ -22,13 +23,16 @@ pub struct RenewDue {
     /// See [`RunPart`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub together: Option<u16>,
+    /// It was put off until this hour.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hour: Option<u32>,
 }
 
 impl Job for RenewDue {
     const KIND: &'static str = "billing.renew";
 
     fn dedup_key(&self) -> Option<String> {
-        Some(self.date.to_string())
+        Some(hour::key(self.date, self.hour))
     }
 }
 
@@ -59,10 +63,16 @@ impl Job for RunPart {
 /// for the last part of it: an interactive invoice waits less than a quarter of a second.
 const TOGETHER: u16 = 500;
 
-/// Opens the daily run of a date, whatever has become due since the last one.
+/// Opens the daily run of a date at the ISP's hour, whatever has become due since the last one.
 pub async fn renew_due(db: &TenantDb, job: RenewDue) -> Result<()> {
-    db.write(async move |tx| open(tx, job.date.min(tx.today()), false, job.together).await.map(|_| ()))
-        .await
+    db.write(async move |tx| {
+        if let Some((hour, at)) = hour::still_to_come(tx, job.date).await? {
+            let hour = Some(hour);
+            return tx.enqueue(&RenewDue { hour, ..job }, at).await;
+        }
+        open(tx, job.date.min(tx.today()), false, job.together).await.map(|_| ())
+    })
+    .await
 }
 
 /// Does a part of a run, and asks for the next one. Doing it again changes nothing.
