@@ -157,10 +157,9 @@ pub async fn measure(ground: &mut Ground, services: u32, tenants: u32) -> Result
     let (_, highest) = resident(worker.pid);
     billed(ground, &mut admin, 1, services).await?;
     let again = run(ground, &mut admin, false).await?;
-    let documents = documents::measure(ground, &mut admin).await?;
-    idle(&mut admin).await?;
     worker.stop().await?;
     let psql = psql(ground, &mut admin, services).await?;
+    let documents = documents::measure(ground, &mut admin).await?;
     let worker = Worker::start(ground).await?;
     tokio::time::sleep(Duration::from_secs(2)).await;
     let spread = spread(ground, &mut admin, services, tenants).await?;

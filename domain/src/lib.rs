@@ -57,6 +57,9 @@ pub fn registry() -> jobs::Registry {
         .on("settlement.credit_transferred", |tx, event| {
             Box::pin(runs::settlement::credit_transferred(tx, event))
         })
+        .on("settlement.invoice_written_off", |tx, event| {
+            Box::pin(runs::settlement::invoice_written_off(tx, event))
+        })
         .on("settlement.deposit_returned", |tx, event| {
             Box::pin(runs::settlement::deposit_returned(tx, event))
         })
@@ -96,7 +99,6 @@ pub fn registry() -> jobs::Registry {
         .unheard::<addons::OneTimeChargeCancelled>()
         .unheard::<billing::events::OpeningBalanceRecorded>()
         .unheard::<ledger::LedgerPeriodChanged>()
-        .unheard::<billing::events::InvoiceWrittenOff>()
         .unheard::<billing::events::DebitNoteIssued>()
         .unheard::<credits::events::CreditRefunded>()
         .unheard::<credits::events::DepositCharged>()

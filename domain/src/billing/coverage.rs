@@ -24,6 +24,8 @@ pub struct Covered {
     pub paid: bool,
     /// Nothing is due because credit notes took all of it back.
     pub credited: bool,
+    /// When it was given up, if nothing is due because of that. Who pays what a write-off left has paid all the same.
+    pub written_off_at: Option<DateTime<Utc>>,
     pub due_on: NaiveDate,
     /// The last day of a promise to pay it; else its due date.
     pub awaited_until: NaiveDate,
@@ -34,7 +36,8 @@ pub async fn covered(tx: &TenantTx, service: ServiceId) -> Result<Vec<Covered>> 
     Ok(covered_of(tx, &[service]).await?.remove(&service).unwrap_or_default())
 }
 
-/// As [`covered`], of many services; those that have been charged at all.
+/// As [`covered`], of many services; those that have been charged at all. Ids are in the order of time: a write-off settled
+/// an invoice unless something came in after the last one. The id of a payment or credit note is older than what it reclaims.
 pub async fn covered_of(tx: &TenantTx, services: &[ServiceId]) -> Result<HashMap<ServiceId, Vec<Covered>>> {
     #[derive(FromQueryResult)]
     struct Row {
@@ -43,6 +46,7 @@ pub async fn covered_of(tx: &TenantTx, services: &[ServiceId]) -> Result<HashMap
         ends_at: DateTime<Utc>,
         paid: bool,
         credited: bool,
+        written_off_at: Option<DateTime<Utc>>,
         due_on: NaiveDate,
         awaited_until: NaiveDate,
     }
@@ -50,22 +54,35 @@ pub async fn covered_of(tx: &TenantTx, services: &[ServiceId]) -> Result<HashMap
     let rows: Vec<Row> = tx
         .sql(
             "WITH piece AS MATERIALIZED (
-                 SELECT c.service_id, c.charge, c.period, i.amount_due, i.due_on, i.status, COALESCE(i.promised_until, i.due_on) AS awaited
+                 SELECT c.service_id, c.charge, c.period, i.amount_due, i.due_on, i.status, COALESCE(i.promised_until, i.due_on) AS awaited,
+                     given.up_at AS written_off_at
                  FROM unnest($1::uuid[]) AS w(id)
                  CROSS JOIN LATERAL (SELECT v.* FROM coverage v WHERE v.service_id = w.id OFFSET 0) AS c
                  JOIN invoice_line l ON l.id = c.invoice_line_id JOIN invoice i ON i.id = l.invoice_id
+                 LEFT JOIN LATERAL (
+                     SELECT w.created_at AS up_at FROM (
+                         SELECT o.id, o.created_at FROM write_off o
+                         WHERE i.status = 'WRITTEN_OFF' AND o.invoice_id = i.id ORDER BY o.id DESC LIMIT 1
+                     ) AS w
+                     WHERE NOT EXISTS (SELECT FROM payment_allocation a WHERE a.invoice_id = i.id AND a.payment_id > w.id)
+                         AND NOT EXISTS (SELECT FROM credit_application a WHERE a.invoice_id = i.id AND a.id > w.id)
+                         AND NOT EXISTS (SELECT FROM credit_note n WHERE n.invoice_id = i.id AND n.id > w.id)
+                 ) given ON true
              ), difference AS MATERIALIZED (
-                 SELECT p.service_id, p.period, p.due_on, p.awaited FROM piece p JOIN service s ON s.id = p.service_id
+                 SELECT p.service_id, p.period, p.amount_due, p.due_on, p.awaited, p.written_off_at FROM piece p JOIN service s ON s.id = p.service_id
                  JOIN plan q ON q.id = s.plan_id
-                 WHERE p.charge <> $2 AND p.amount_due > 0 AND (q.payment_mode = 'POSTPAID' OR p.charge LIKE 'difference %')
+                 WHERE p.charge <> $2 AND (p.amount_due > 0 OR p.written_off_at IS NOT NULL) AND (q.payment_mode = 'POSTPAID' OR p.charge LIKE 'difference %')
              )
              SELECT c.service_id, lower(c.period) AS starts_at, upper(c.period) AS ends_at,
                  c.amount_due = 0 AND other.due_on IS NULL AS paid, c.status = 'CREDITED' AS credited,
+                 GREATEST(c.written_off_at, other.written_off_at) AS written_off_at,
                  CASE WHEN c.amount_due = 0 THEN COALESCE(other.due_on, c.due_on) ELSE LEAST(c.due_on, other.due_on) END AS due_on,
                  CASE WHEN c.amount_due = 0 THEN COALESCE(other.awaited, c.due_on) ELSE LEAST(c.awaited, other.awaited) END
                      AS awaited_until
              FROM piece c LEFT JOIN LATERAL (
-                 SELECT min(d.due_on) AS due_on, min(d.awaited) AS awaited FROM difference d WHERE d.service_id = c.service_id AND d.period && c.period
+                 SELECT min(d.due_on) FILTER (WHERE d.amount_due > 0) AS due_on, min(d.awaited) FILTER (WHERE d.amount_due > 0) AS awaited,
+                     max(d.written_off_at) AS written_off_at
+                 FROM difference d WHERE d.service_id = c.service_id AND d.period && c.period
              ) other ON true
              WHERE c.charge = $2 ORDER BY c.service_id, lower(c.period)",
         )
@@ -80,6 +97,7 @@ pub async fn covered_of(tx: &TenantTx, services: &[ServiceId]) -> Result<HashMap
             ends_at: row.ends_at,
             paid: row.paid,
             credited: row.credited,
+            written_off_at: row.written_off_at,
             due_on: row.due_on,
             awaited_until: row.awaited_until,
         });

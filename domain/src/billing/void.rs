@@ -66,6 +66,7 @@ pub async fn plan_time_of(tx: &TenantTx, id: InvoiceId) -> Result<Vec<PlanTime>>
 pub async fn void(tx: &TenantTx, id: InvoiceId, reason: &str) -> Result<()> {
     let invoice = queries::lock(tx, id, "invoiceId").await?;
     check(tx, &invoice).await?;
+    check_time(tx, id).await?;
     book(tx, &invoice).await?;
     if let Some(issued_on) = invoice.issued_on {
         // Looked at when the books are held: nobody closes them any more before this is done.
@@ -118,6 +119,32 @@ async fn check(tx: &TenantTx, invoice: &Invoice) -> Result<()> {
             refuse("The tax rules let no issued invoice be withdrawn: issue a credit note instead.")
         }
         false => refuse("The tax rules let an invoice be withdrawn in the month of its issue only: issue a credit note instead."),
+    }
+}
+
+/// What goes with a service's time is charged again only together with that time: of an add-on or a difference alone it would
+/// be lost.
+async fn check_time(tx: &TenantTx, id: InvoiceId) -> Result<()> {
+    let apart: bool = tx
+        .sql(
+            "WITH own AS (
+                 SELECT c.service_id, c.charge, c.period FROM coverage c JOIN invoice_line l ON l.id = c.invoice_line_id
+                 WHERE l.invoice_id = $1
+             )
+             SELECT EXISTS (SELECT FROM own o WHERE o.charge <> $2 AND NOT COALESCE(
+                 (SELECT o.period <@ range_agg(p.period) FROM own p WHERE p.service_id = o.service_id AND p.charge = $2), false))",
+        )
+        .bind(id)
+        .bind(PLAN_CHARGE)
+        .scalar()
+        .await?
+        .unwrap_or_default();
+    match apart {
+        false => Ok(()),
+        true => Err(Error::state(
+            "invoiceId",
+            "It charges an add-on, or what a change of plan costs more, without the plan's own time: credit it instead.",
+        )),
     }
 }
 

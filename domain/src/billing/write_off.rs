@@ -5,7 +5,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::entity::{Invoice, InvoiceKind};
-use super::events::{InvoicePaid, InvoiceReopened, InvoiceWrittenOff};
+use super::events::{InvoiceReopened, InvoiceWrittenOff};
 use super::payment::{open_invoices, status};
 use super::{credit, queries};
 use crate::kernel::Permission;
@@ -34,7 +34,7 @@ pub struct ReverseWriteOff {
 }
 
 /// Gives up what is due on an invoice, or a part of it. Its taxes stay as they were charged: that a debt is bad does not take
-/// back the supply.
+/// back the supply. It is no payment: nothing begins or comes back for it.
 pub async fn invoice_write_off(tx: &TenantTx, mut cmd: WriteOffInvoice) -> Result<Invoice> {
     tx.require(Permission::InvoiceWriteOff)?;
     let currency = tx.tenant().currency();
@@ -81,13 +81,6 @@ pub async fn invoice_write_off(tx: &TenantTx, mut cmd: WriteOffInvoice) -> Resul
         subscriber_id,
     })
     .await?;
-    if amount == due {
-        tx.emit(&InvoicePaid {
-            invoice_id,
-            subscriber_id,
-        })
-        .await?;
-    }
     queries::get(tx, cmd.invoice_id).await
 }
 

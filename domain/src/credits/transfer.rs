@@ -40,6 +40,10 @@ pub async fn credit_transfer(tx: &TenantTx, mut cmd: TransferCredit) -> Result<C
         return get(tx, known).await;
     }
     let (from, to) = lock(tx, &cmd).await?;
+    if to.bill_to_id.is_some() {
+        let message = "Another pays for this subscriber, and would not have the credit: transfer it to the payer.";
+        return Err(Error::invalid("toSubscriberId", message));
+    }
     if !of_one_customer(&from, &to) {
         let message = "These are not one customer's: neither has the other's payer, tax id, e-mail address or telephone.";
         return Err(Error::invalid("toSubscriberId", message));

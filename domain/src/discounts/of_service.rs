@@ -208,6 +208,22 @@ pub async fn mark_used(tx: &TenantTx, given: &[(ServiceDiscountId, DateTime<Utc>
     Ok(())
 }
 
+/// What was given for the full period that began at `from` was given for the one that begins at `to`, which is the same one,
+/// moved.
+pub async fn move_use(tx: &TenantTx, service: ServiceId, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<()> {
+    tx.sql(
+        "UPDATE discount_use u SET period_starts_at = $3 FROM service_discount d
+         WHERE d.service_id = $1 AND u.service_discount_id = d.id AND u.period_starts_at = $2 AND NOT EXISTS (
+             SELECT FROM discount_use o WHERE o.service_discount_id = d.id AND o.period_starts_at = $3)",
+    )
+    .bind(service)
+    .bind(from)
+    .bind(to)
+    .run()
+    .await?;
+    Ok(())
+}
+
 /// All discounts that a service has or had, in the order in which it got them. Whoever sees the service sees them.
 pub async fn of_service(tx: &TenantTx, service: ServiceId) -> Result<Vec<ServiceDiscount>> {
     tx.sql(select!("WHERE d.service_id = $1 ORDER BY d.id"))

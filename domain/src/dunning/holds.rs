@@ -113,18 +113,18 @@ pub struct Kept {
     pub expire_nobody_before: Option<DateTime<Utc>>,
 }
 
-/// Lets the holds in force and the open brake count from now on; none of them where staff released today's run. Answers what
-/// that comes to.
+/// Lets the holds in force and the open brake count from now on; none of those that were there when staff released today's
+/// run. Answers what that comes to.
 pub async fn apply_holds(tx: &TenantTx) -> Result<Kept> {
     let prepaid = settings(tx).await?.brake_prepaid;
     let row: Kept = tx
         .sql(
             "WITH in_force AS (
-                 SELECT until, prepaid FROM collection_hold WHERE ended_at IS NULL AND until > $1
-                 UNION ALL SELECT until, $3 FROM dunning_brake WHERE ended_at IS NULL AND until > $1
+                 SELECT until, prepaid, created_at FROM collection_hold WHERE ended_at IS NULL AND until > $1
+                 UNION ALL SELECT until, $3, braked_at FROM dunning_brake WHERE ended_at IS NULL AND until > $1
              ), kept AS (
-                 SELECT max(until) AS cut, max(until) FILTER (WHERE prepaid) AS expire FROM in_force
-                 WHERE NOT EXISTS (SELECT FROM dunning_brake WHERE released_on = $2)
+                 SELECT max(until) AS cut, max(until) FILTER (WHERE prepaid) AS expire FROM in_force f
+                 WHERE NOT EXISTS (SELECT FROM dunning_brake b WHERE b.released_on = $2 AND b.ended_at >= f.created_at)
              )
              UPDATE billing_settings SET cut_nobody_before = kept.cut, expire_nobody_before = kept.expire FROM kept
              RETURNING cut_nobody_before, expire_nobody_before",

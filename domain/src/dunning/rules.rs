@@ -51,7 +51,7 @@ pub struct PromiseLimits {
 /// When a run is stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Percent of the subscribers who are served; None: however many it would switch off.
+    /// Percent of [`Prospect::of_subscribers`]; None: however many it would cut.
     pub share: Option<Decimal>,
     /// Not for fewer subscribers than these.
     pub least: u32,
@@ -62,11 +62,11 @@ pub struct Limits {
 /// What a run would do, and what there is to be considered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Prospect {
-    /// Subscribers of whom it would switch something off.
+    /// Subscribers of whom it would switch off or end something.
     pub subscribers: u32,
     /// Services that it would switch off or end.
     pub cuts: u32,
-    /// Subscribers who are served.
+    /// Subscribers who are served, and those of whom it would end something that is off.
     pub of_subscribers: u32,
     pub unmatched: u32,
     pub on_hold: bool,

@@ -21,10 +21,12 @@ use crate::plans::{self, BillIn, ExitKind, Plan};
 use crate::services::{self, ServiceState, ServiceTerm};
 
 /// What the end of a bound service costs on a day, of a plan with that price whose periods are these; nothing during a free
-/// trial, which comes before the term, and nothing from the term's own end on. Rounded once.
+/// trial, which comes before the term, and nothing from the term's own end on. What stays charged up to `charged_until` is
+/// not charged again. Rounded once.
 pub(super) fn exit_charge(
     term: &ServiceTerm,
     day: NaiveDate,
+    charged_until: NaiveDate,
     price: Money,
     schedule: &Schedule,
     zone: Zone,
@@ -43,7 +45,7 @@ pub(super) fn exit_charge(
         }
         ExitKind::Remaining => {
             let share = exact(term.exit_value) / exact(Decimal::ONE_HUNDRED);
-            price.exact() * periods_left(schedule, day, term.ends_on, zone)? * share
+            price.exact() * periods_left(schedule, day.max(charged_until), term.ends_on, zone)? * share
         }
     };
     Money::from_exact(&value, currency, mode).map_err(Error::internal)
@@ -167,7 +169,9 @@ impl Held {
         };
         let currency = self.plan.currency.parse().map_err(Error::internal)?;
         let price = Money::new(self.plan.price, currency).map_err(Error::internal)?;
-        let charge = exit_charge(&term, day, price, &schedule, self.zone(tx), self.settings.rounding_mode)?;
+        let (zone, mode) = (self.zone(tx), self.settings.rounding_mode);
+        let charged_until = zone.local_date(self.stays_charged_until(tx, zone.start_of_day(day)).await?);
+        let charge = exit_charge(&term, day, charged_until, price, &schedule, zone, mode)?;
         Ok(charge.is_positive().then_some(charge))
     }
 

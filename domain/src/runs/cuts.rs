@@ -171,8 +171,11 @@ pub(super) struct Tallies {
 #[derive(Clone, Copy, Debug, Default)]
 struct Tally {
     suspensions: u32,
-    subscribers: u32,
     terminations: u32,
+    /// Whose services these are.
+    subscribers: u32,
+    /// … of them those who are not served now: what is to be ended was off before.
+    unserved: u32,
 }
 
 impl Tallies {
@@ -186,14 +189,17 @@ impl Tallies {
 
 impl Tally {
     fn of(cuts: &[Cut], counts: fn(&Cut) -> bool) -> Self {
-        let suspended: Vec<&Cut> = cuts.iter().filter(|c| counts(c) && c.kind == CutKind::Suspend).collect();
-        let terminated = cuts.iter().filter(|c| counts(c) && c.kind == CutKind::Terminate);
-        let whose: HashSet<SubscriberId> = suspended.iter().map(|c| c.subscriber_id).collect();
+        let counted: Vec<&Cut> = cuts.iter().filter(|c| counts(c)).collect();
+        let of = |kind| counted.iter().filter(move |c| c.kind == kind);
+        let served: HashSet<SubscriberId> = of(CutKind::Suspend).map(|c| c.subscriber_id).collect();
+        let ended: HashSet<SubscriberId> = of(CutKind::Terminate).map(|c| c.subscriber_id).collect();
+        let unserved = ended.difference(&served).count();
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         Self {
-            suspensions: count(suspended.len()),
-            subscribers: count(whose.len()),
-            terminations: count(terminated.count()),
+            suspensions: count(of(CutKind::Suspend).count()),
+            terminations: count(of(CutKind::Terminate).count()),
+            subscribers: count(served.len() + unserved),
+            unserved: count(unserved),
         }
     }
 }
@@ -209,7 +215,7 @@ pub(super) async fn outlook(tx: &TenantTx, cuts: Tallies) -> Result<Outlook> {
         suspensions: tally.suspensions,
         subscribers: tally.subscribers,
         terminations: tally.terminations,
-        of_subscribers: dunning::served_subscribers(tx).await?,
+        of_subscribers: dunning::served_subscribers(tx).await? + tally.unserved,
         unmatched: payments::unmatched(tx).await?,
         on_hold: dunning::on_hold(tx).await?,
     })

@@ -240,8 +240,11 @@ impl Batch {
     /// The service's next period, in the same run, finds these given.
     fn give(&mut self, service: ServiceId, given: Vec<(ServiceDiscountId, DateTime<Utc>)>) {
         for discount in self.discounts.entry(service).or_default() {
-            let of_it = given.iter().filter(|(id, _)| *id == discount.id);
-            discount.used.extend(of_it.map(|(_, period)| *period));
+            for (_, period) in given.iter().filter(|(id, _)| *id == discount.id) {
+                if !discount.used.contains(period) {
+                    discount.used.push(*period);
+                }
+            }
         }
         self.given.extend(given);
     }
@@ -264,6 +267,7 @@ impl Batch {
                 ends_at: period.end(),
                 paid: issued.paid,
                 credited: false,
+                written_off_at: None,
                 due_on,
                 awaited_until: due_on,
             });

@@ -5,7 +5,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::held::Held;
-use crate::billing::rules::{AgreedDiscount, Discount, TakenOff};
+use crate::billing::rules::{AgreedDiscount, Discount, Schedule, TakenOff};
 use crate::discounts::{self, NewDiscount, Off, ServiceDiscount, Terms};
 use crate::kernel::Permission;
 use crate::kernel::check::Checks;
@@ -104,6 +104,26 @@ impl Held {
     pub(super) fn full_period_of(&self, tx: &TenantTx, plan: &Plan, at: DateTime<Utc>) -> Result<DateTime<Utc>> {
         let full = self.schedule_after(tx, plan, at)?.containing(at).map_err(Error::internal)?;
         Ok(full.map_or(at, |full| full.period.start()))
+    }
+
+    /// After periods were moved: what was given for the full period in which `then` lay was given for the one in which `now`
+    /// lies. `before`: the periods as they were.
+    pub(super) async fn move_discounts(
+        &self,
+        tx: &TenantTx,
+        before: &Schedule,
+        then: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        let start = |of: &Schedule, at| -> Result<DateTime<Utc>> {
+            let full = of.containing(at).map_err(Error::internal)?;
+            Ok(full.map_or(at, |full| full.period.start()))
+        };
+        let (from, to) = (start(before, then)?, start(&self.schedule(tx)?, now)?);
+        match from == to {
+            true => Ok(()),
+            false => discounts::move_use(tx, self.service.id, from, to).await,
+        }
     }
 }
 

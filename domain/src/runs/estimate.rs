@@ -84,11 +84,9 @@ async fn rehearsed(tx: &TenantTx, on: Option<NaiveDate>, change: &Change) -> Res
             super::renewal::alone(tx, id, on).await?;
         }
     }
-    let payer = subscribers::lock(tx, subscriber)
-        .await?
-        .ok_or_else(|| Error::not_found("subscriberId"))?
-        .payer();
-    subscribers::lock(tx, payer).await?;
+    let locked = subscribers::lock_with_payers(tx, &[subscriber]).await?;
+    let of = locked.iter().find(|s| s.id == subscriber);
+    let payer = of.ok_or_else(|| Error::not_found("subscriberId"))?.payer();
     // Ids are in the order of their making: what is made from here on is the change's.
     let before = Uuid::now_v7();
     let service = change.carry_out(tx, on).await?;

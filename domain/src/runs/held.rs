@@ -189,6 +189,7 @@ impl Held {
                     period: Period::new(c.starts_at, c.ends_at)?,
                     paid: c.paid,
                     credited: c.credited,
+                    written_off_at: c.written_off_at,
                     due_on: c.due_on,
                     awaited_until: c.awaited_until,
                 })
@@ -200,6 +201,9 @@ impl Held {
             unit: self.plan.period_unit,
             grace_days: self.settings.grace_days,
             awaits_payment: self.service.awaits_payment,
+            in_arrears_since: (self.service.state.suspension())
+                .filter(|s| s.cause == SuspensionCause::Arrears)
+                .map(|s| s.since),
             kept_on_until: self.kept_on_until(),
             zone: self.zone(tx),
             charged,

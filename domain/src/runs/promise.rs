@@ -9,13 +9,14 @@ use uuid::Uuid;
 use super::held::Held;
 use crate::billing::{self, lines_of};
 use crate::dunning::{self, Promise, PromiseStatus};
+use crate::kernel::calendar::IntervalUnit;
 use crate::kernel::check::Checks;
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, ErrorCode, Result};
 use crate::kernel::ids::{InvoiceId, PromiseId, ServiceId, SubscriberId};
 use crate::kernel::money::Money;
 use crate::kernel::{Actor, Permission};
-use crate::services::ServiceState;
+use crate::services::{ServiceState, SuspensionCause};
 use crate::subscribers;
 
 #[derive(Clone, Debug, Serialize)]
@@ -171,13 +172,17 @@ async fn refresh_promised(tx: &TenantTx, id: ServiceId) -> Result<()> {
 }
 
 impl Held {
-    /// What would have begun again with its payment begins with the promise of it, so that the time until then is charged.
+    /// What would have begun again with its payment begins with the promise of it, so that the time until then is charged. So
+    /// does prepaid time that ended while the service was off for it: paid where it lies, it would give nothing. Hours are used
+    /// up when they end.
     async fn begin_on_promise(&mut self, tx: &TenantTx) -> Result<()> {
-        if !self.service.awaits_payment || !matches!(self.service.state, ServiceState::Suspended(_)) {
+        if !matches!(self.service.state, ServiceState::Suspended(_)) {
             return Ok(());
         }
-        let charged = self.facts(tx).await?.charged;
-        match charged.last().filter(|c| !c.paid && c.awaited_until > c.due_on) {
+        let facts = self.facts(tx).await?;
+        let lapsed = self.service.state.cause() == Some(SuspensionCause::Expired) && facts.unit != IntervalUnit::Hour;
+        let promised = facts.charged.last().filter(|c| !c.paid && c.awaited_until > c.due_on);
+        match promised.filter(|c| self.service.awaits_payment || (lapsed && c.period.end() <= tx.now())) {
             Some(last) => self.begin_now(tx, last.period).await,
             None => Ok(()),
         }

@@ -26,8 +26,16 @@ pub(super) async fn refresh(tx: &TenantTx, id: ServiceId, again: BeginAgain) -> 
     };
     held.settle(tx, false).await?;
     let expired = held.service.state.cause() == Some(SuspensionCause::Expired);
-    if expired && !held.service.awaits_payment && !held.facts(tx).await?.owes() && held.begin_again(tx, again).await?.is_some() {
-        held.settle(tx, false).await?;
+    if expired && !held.service.awaits_payment {
+        let facts = held.facts(tx).await?;
+        // A debt that was given up is not followed by another.
+        let again = match facts.given_up() {
+            true => BeginAgain::IfCovered,
+            false => again,
+        };
+        if !facts.owes() && held.begin_again(tx, again).await?.is_some() {
+            held.settle(tx, false).await?;
+        }
     }
     held.keep(tx, None).await?;
     Ok(())
@@ -36,12 +44,12 @@ pub(super) async fn refresh(tx: &TenantTx, id: ServiceId, again: BeginAgain) -> 
 impl Held {
     /// The state that follows from the facts. `lift`: also where staff or the subscriber had switched the service off.
     pub async fn settle(&mut self, tx: &TenantTx, lift: bool) -> Result<()> {
-        let mut facts = self.facts(tx).await?;
+        let mut facts = self.facts_to_settle(tx, lift).await?;
         if self.service.awaits_payment && self.begin_if_paid(tx, &facts).await? {
-            facts = self.facts(tx).await?;
+            facts = self.facts_to_settle(tx, lift).await?;
         }
         if self.compensate(tx, &facts, lift).await? {
-            facts = self.facts(tx).await?;
+            facts = self.facts_to_settle(tx, lift).await?;
         }
         self.start_if_due(tx.now());
         let starts = self.was_pending() && self.service.state.is_on();
@@ -62,6 +70,15 @@ impl Held {
         self.resume_charging(tx).await
     }
 
+    /// Where staff switch it on, what was given up does not hold it.
+    async fn facts_to_settle(&self, tx: &TenantTx, lift: bool) -> Result<Facts> {
+        let facts = self.facts(tx).await?;
+        Ok(Facts {
+            in_arrears_since: facts.in_arrears_since.filter(|_| !lift),
+            ..facts
+        })
+    }
+
     /// A service whose day has come, and which waits for no payment, begins.
     pub fn start_if_due(&mut self, now: DateTime<Utc>) {
         // Free days lie before the anchor.
@@ -74,7 +91,7 @@ impl Held {
 
     /// What was to begin with its payment begins, if that is there: where it was charged, or today if that is later.
     async fn begin_if_paid(&mut self, tx: &TenantTx, facts: &Facts) -> Result<bool> {
-        let Some(first) = facts.charged.last().filter(|c| c.paid && !c.credited) else {
+        let Some(first) = facts.charged.last().filter(|c| c.is_bought()) else {
             return Ok(false);
         };
         self.begin_now(tx, first.period).await?;
@@ -93,6 +110,7 @@ impl Held {
             self.desk.be_alone()?;
             billing::move_coverage(tx, self.service.id, charged, to, self.days_of(tx, to)).await?;
             self.use_from(tx, to);
+            self.move_discounts(tx, &schedule, charged.start(), to.start()).await?;
         }
         Ok(())
     }

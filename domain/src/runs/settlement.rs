@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 
 use super::renewal::RefreshServices;
 use super::settle::{BeginAgain, refresh};
-use crate::billing::events::{BillingSettingsUpdated, CreditNoteIssued, InvoicePaid, InvoiceReopened, InvoiceVoided};
+use crate::billing::events::{
+    BillingSettingsUpdated, CreditNoteIssued, InvoicePaid, InvoiceReopened, InvoiceVoided, InvoiceWrittenOff,
+};
 use crate::billing::lines_of;
 use crate::credits;
 use crate::credits::events::{CreditTransferred, DepositReturned};
@@ -29,6 +31,12 @@ pub async fn invoice_reopened(tx: &TenantTx, event: InvoiceReopened) -> Result<(
 
 /// What was owed is owed no more: services that were blocked for it go on.
 pub async fn invoice_voided(tx: &TenantTx, event: InvoiceVoided) -> Result<()> {
+    refresh_services_of(tx, event.invoice_id, BeginAgain::IfCovered).await?;
+    dunning::keep_paid(tx, event.invoice_id).await
+}
+
+/// What was owed is given up: nothing begins for that and nothing comes back, but who was waited for is waited for no more.
+pub async fn invoice_written_off(tx: &TenantTx, event: InvoiceWrittenOff) -> Result<()> {
     refresh_services_of(tx, event.invoice_id, BeginAgain::IfCovered).await?;
     dunning::keep_paid(tx, event.invoice_id).await
 }

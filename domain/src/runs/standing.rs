@@ -16,9 +16,23 @@ pub struct Charged {
     pub paid: bool,
     /// … because credit notes took all of it back.
     pub credited: bool,
+    /// … because it was given up then.
+    pub written_off_at: Option<DateTime<Utc>>,
     pub due_on: NaiveDate,
     /// The last day of a promise to pay it; else its due date.
     pub awaited_until: NaiveDate,
+}
+
+impl Charged {
+    /// Money is there for it. What was given up is not owed any more, and not paid for either.
+    fn is_paid_for(&self) -> bool {
+        self.paid && self.written_off_at.is_none()
+    }
+
+    /// As paid for, and not taken back.
+    pub fn is_bought(&self) -> bool {
+        self.is_paid_for() && !self.credited
+    }
 }
 
 /// All that the standing of a service depends on.
@@ -29,6 +43,8 @@ pub struct Facts {
     pub grace_days: u32,
     /// It begins, or begins again, when it is paid for and not before.
     pub awaits_payment: bool,
+    /// Since when it is off for want of money, postpaid. What is given up from then on does not bring it back.
+    pub in_arrears_since: Option<DateTime<Utc>>,
     /// Nobody who is served is switched off before: the brake, or a collection hold.
     pub kept_on_until: Option<DateTime<Utc>>,
     pub zone: Zone,
@@ -55,7 +71,7 @@ impl Facts {
     /// Prepaid: the end of what is paid.
     pub fn paid_until(&self) -> Option<DateTime<Utc>> {
         match self.mode {
-            PaymentMode::Prepaid => self.charged.iter().filter(|c| c.paid).map(|c| c.period.end()).max(),
+            PaymentMode::Prepaid => self.charged.iter().filter(|c| c.is_paid_for()).map(|c| c.period.end()).max(),
             PaymentMode::Postpaid => None,
         }
     }
@@ -63,6 +79,27 @@ impl Facts {
     /// Whether something of what was charged is unpaid.
     pub fn owes(&self) -> bool {
         self.charged.iter().any(|c| !c.paid)
+    }
+
+    /// Whether something was given up that keeps it off: prepaid time that nothing paid since, or what it is in arrears with.
+    pub fn given_up(&self) -> bool {
+        match self.mode {
+            PaymentMode::Prepaid => {
+                let paid_until = self.paid_until();
+                let mut given_up = self.charged.iter().filter(|c| c.written_off_at.is_some());
+                given_up.any(|c| Some(c.period.start()) >= paid_until)
+            }
+            PaymentMode::Postpaid => {
+                let since = self.in_arrears_since;
+                since.is_some() && self.charged.iter().any(|c| c.written_off_at >= since)
+            }
+        }
+    }
+
+    /// Whether time was given up that reaches beyond an instant.
+    pub fn given_up_from(&self, at: DateTime<Utc>) -> bool {
+        let mut given_up = self.charged.iter().filter(|c| c.written_off_at.is_some());
+        given_up.any(|c| c.period.end() > at)
     }
 
     /// From when on RADIUS lets nobody in, whether or not a job says so meanwhile. Only prepaid time ends by itself: a
@@ -79,6 +116,9 @@ impl Facts {
             PaymentMode::Prepaid => SuspensionCause::Expired,
             PaymentMode::Postpaid => SuspensionCause::Arrears,
         };
+        if self.mode == PaymentMode::Postpaid && self.given_up() {
+            return Standing::Blocked(cause);
+        }
         match self.terms() {
             Some(terms) if at < terms.good_until => Standing::Good,
             Some(terms) if at < terms.ends_at => Standing::Grace,
@@ -126,7 +166,8 @@ impl Facts {
     /// one, counts from its due date instead.
     fn prepaid_terms(&self) -> Option<Terms> {
         let paid_until = self.paid_until();
-        let next = self.charged.iter().find(|c| !c.paid && Some(c.period.start()) >= paid_until);
+        let mut after = self.charged.iter().filter(|c| Some(c.period.start()) >= paid_until);
+        let next = after.clone().find(|c| !c.paid).or_else(|| after.find(|c| !c.is_paid_for()));
         let fresh = next.filter(|c| Some(c.period.start()) > paid_until);
         let terms = match (fresh, paid_until) {
             (Some(first), _) if self.awaits_payment => Some(Terms {

@@ -22,6 +22,7 @@ fn charged(from: &str, until: &str, paid: bool, due_on: &str) -> Charged {
         period: Period::of_days(zone(), day(from), day(until)).unwrap(),
         paid,
         credited: false,
+        written_off_at: None,
         due_on: day(due_on),
         awaited_until: day(due_on),
     }
@@ -33,6 +34,7 @@ fn facts(mode: PaymentMode, grace_days: u32, charged: Vec<Charged>) -> Facts {
         unit: IntervalUnit::Month,
         grace_days,
         awaits_payment: false,
+        in_arrears_since: None,
         kept_on_until: None,
         zone: zone(),
         charged,
@@ -114,6 +116,7 @@ fn a_pass_of_one_hour_ends_with_its_hour() {
                     period: Period::new(start, end).unwrap(),
                     paid,
                     credited: false,
+                    written_off_at: None,
                     due_on: day("2026-04-01"),
                     awaited_until: day("2026-04-01"),
                 }],
@@ -290,7 +293,7 @@ proptest! {
         let schedule = schedule(at("2026-01-31"), BillingAnchor::Anniversary);
         let charged: Vec<Charged> = paid.iter().enumerate().map(|(i, paid)| {
             let period = schedule.period(i as u32).unwrap().period;
-            Charged { period, paid: *paid, credited: false, due_on: zone().local_date(period.start()), awaited_until: zone().local_date(period.start()) }
+            Charged { period, paid: *paid, credited: false, written_off_at: None, due_on: zone().local_date(period.start()), awaited_until: zone().local_date(period.start()) }
         }).collect();
         let mode = if prepaid { PaymentMode::Prepaid } else { PaymentMode::Postpaid };
         let before = facts(mode, grace, charged);
@@ -366,4 +369,47 @@ fn a_promise_and_the_brake_hold_the_end_of_service_only() {
     assert_eq!(prepaid.access_until(), Some(at("2026-05-04")), "never sooner than without it");
     prepaid.kept_on_until = Some(at("2026-05-20"));
     assert_eq!(prepaid.access_until(), Some(at("2026-05-20")));
+}
+
+/// Given up, prepaid time is neither paid nor owed.
+#[test]
+fn what_is_given_up_is_no_paid_time() {
+    let mut facts = facts(
+        PaymentMode::Prepaid,
+        3,
+        vec![
+            charged("2026-04-01", "2026-05-01", true, "2026-04-01"),
+            charged("2026-05-01", "2026-06-01", true, "2026-05-01"),
+        ],
+    );
+    facts.charged[1].written_off_at = Some(at("2026-05-02"));
+    assert_eq!(facts.paid_until(), Some(at("2026-05-01")));
+    assert!(!facts.owes() && facts.given_up() && !facts.charged[1].is_bought());
+    assert!(!facts.renews(at("2026-05-20")));
+    assert_eq!(course(&facts, &["2026-05-03", "2026-05-04"]), [Standing::Grace, EXPIRED]);
+    // What is charged later counts for itself.
+    facts.charged.push(charged("2026-07-01", "2026-08-01", false, "2026-07-01"));
+    assert_eq!(course(&facts, &["2026-07-01", "2026-07-04"]), [Standing::Good, EXPIRED]);
+    facts.charged[2].paid = true;
+    assert_eq!(facts.standing(at("2026-07-04")), Standing::Good);
+    assert!(!facts.given_up());
+}
+
+/// Postpaid, it keeps a debtor off who is off, and cuts nobody.
+#[test]
+fn what_is_given_up_brings_no_debtor_back_and_cuts_nobody() {
+    let mut facts = facts(
+        PaymentMode::Postpaid,
+        3,
+        vec![charged("2026-04-01", "2026-05-01", true, "2026-04-16")],
+    );
+    facts.charged[0].written_off_at = Some(at("2026-07-20"));
+    assert_eq!(facts.standing(at("2026-07-21")), Standing::Good, "it is on");
+    facts.in_arrears_since = Some(at("2026-04-19"));
+    assert_eq!(course(&facts, &["2026-07-21", "2026-09-01"]), [ARREARS, ARREARS]);
+    facts.charged[0].written_off_at = None;
+    assert_eq!(facts.standing(at("2026-07-21")), Standing::Good, "paid after all");
+    // What was given up while it was on has nothing to do with a later debt that is paid.
+    facts.charged[0].written_off_at = Some(at("2026-04-18"));
+    assert_eq!(facts.standing(at("2026-07-21")), Standing::Good);
 }

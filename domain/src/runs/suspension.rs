@@ -1,7 +1,7 @@
 //! What becomes of the days that a service was off, as `BillingSettings.suspensionCredit` says. They are whole days of the ISP's
 //! calendar, from the day of the suspension to the day before the one on which it goes on, which is a service day again.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::held::Held;
 use super::standing::{Charged, Facts, Standing, moved_to};
@@ -22,7 +22,7 @@ impl Held {
         let Some(suspension) = self.service.state.suspension().cloned() else {
             return Ok(false);
         };
-        if !is_over(&suspension, facts, lift, tx) {
+        if facts.given_up_from(suspension.since) || !is_over(&suspension, facts, lift, tx) {
             return Ok(false);
         }
         if self.settings.suspension_credit != SuspensionCredit::None {
@@ -57,7 +57,7 @@ impl Held {
             return Ok(skipped);
         };
         let shift = billing::shift_coverage(tx, self.service.id, off.start(), tx.today()).await?;
-        let zone = self.zone(tx);
+        let (zone, before) = (self.zone(tx), self.schedule(tx)?);
         let later = |at| zone.start_of_day(shift.of(zone.local_date(at)));
         self.service.billed_until = Some(later(billed));
         self.service.period_ends_at = self
@@ -67,6 +67,11 @@ impl Held {
         // Where the end stays, so does the anchor: counted back from the last day of a short month it would be another.
         if later(billed) != billed {
             self.service.anchor_at = self.anchor_before(tx, later(billed))?.or(self.service.anchor_at);
+            // The period that is charged ahead, if one is, and the one that was interrupted.
+            let last = |end: DateTime<Utc>| end - TimeDelta::seconds(1);
+            self.move_discounts(tx, &before, last(billed), last(later(billed))).await?;
+            self.move_discounts(tx, &before, off.start(), zone.start_of_day(tx.today()))
+                .await?;
         }
         Ok(true)
     }
@@ -90,6 +95,7 @@ impl Held {
         }
         billing::move_coverage(tx, self.service.id, charged, to, self.days_of(tx, to)).await?;
         self.use_from(tx, to);
+        self.move_discounts(tx, &schedule, charged.start(), to.start()).await?;
         Ok(true)
     }
 
@@ -123,7 +129,7 @@ fn is_over(suspension: &Suspension, facts: &Facts, lift: bool, tx: &TenantTx) ->
     match suspension.cause {
         SuspensionCause::Staff | SuspensionCause::Subscriber => lift,
         SuspensionCause::Arrears | SuspensionCause::Expired => {
-            !facts.owes() || !matches!(facts.standing(tx.now()), Standing::Blocked(_))
+            (!facts.owes() && !facts.given_up()) || !matches!(facts.standing(tx.now()), Standing::Blocked(_))
         }
     }
 }
@@ -132,5 +138,5 @@ fn is_over(suspension: &Suspension, facts: &Facts, lift: bool, tx: &TenantTx) ->
 fn unpaid_period(suspension: &Suspension, facts: &Facts) -> Option<Period> {
     let last: &Charged = facts.charged.last()?;
     let expired = suspension.cause == SuspensionCause::Expired;
-    (expired && last.paid && !last.credited && last.period.contains(suspension.since)).then_some(last.period)
+    (expired && last.is_bought() && last.period.contains(suspension.since)).then_some(last.period)
 }

@@ -137,11 +137,7 @@ impl Held {
             from = first.min(from);
         } else if self.settings.termination_credit == TerminationCredit::None {
             // The period under way is kept; those that have not begun are not charged.
-            let under_way = facts
-                .charged
-                .iter()
-                .find(|c| c.period.start() < from && from < c.period.end());
-            from = under_way.map_or(from, |c| c.period.end());
+            from = self.stays_charged_until(tx, from).await?;
         }
         let mut used_until = zone.start_of_day(day);
         if let Some(off_since) = self.suspended_and_credited(tx) {
@@ -177,6 +173,16 @@ impl Held {
         self.service.access_until = Some(zone.start_of_day(day));
         self.service.paid_until = self.facts(tx).await?.paid_until();
         Ok(notes)
+    }
+
+    /// Up to when what is charged stays charged, if the service ends then.
+    pub(super) async fn stays_charged_until(&self, tx: &TenantTx, end: DateTime<Utc>) -> Result<DateTime<Utc>> {
+        if self.settings.termination_credit != TerminationCredit::None {
+            return Ok(end);
+        }
+        let charged = self.facts(tx).await?.charged;
+        let under_way = charged.iter().find(|c| c.period.start() < end && end < c.period.end());
+        Ok(under_way.map_or(end, |c| c.period.end()))
     }
 
     /// Since when the days of a suspension are not to be charged, if it is suspended and that is how this ISP does it. Time

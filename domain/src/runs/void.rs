@@ -68,11 +68,17 @@ impl Held {
     async fn uncharge(&mut self, tx: &TenantTx, time: &PlanTime) -> Result<()> {
         let refuse = |why: &str| Err(Error::state("invoiceId", why));
         if time.others_follow {
-            return refuse("Other invoices charge its service for the same time or for later: withdraw or credit them first.");
+            return refuse(
+                "Other invoices charge its service for that time or for later: withdraw those first, or credit this one.",
+            );
         }
         if self.service.state == ServiceState::Terminated {
             self.service.billed_until = Some(time.starts_at);
             return Ok(());
+        }
+        if self.service.state.suspension().is_some() {
+            // Nothing would be owed any more, so that it went on at once, and was charged from that day on only.
+            return refuse("Its service is suspended: resume that first, or issue a credit note instead.");
         }
         if self.service.awaits_payment || (self.plan.payment_mode == PaymentMode::Prepaid && !time.continues) {
             return refuse("It is what its prepaid service began with: end the service, which credits it.");
@@ -80,10 +86,7 @@ impl Held {
         self.service.billed_until = Some(time.starts_at);
         match self.plan.bill_in {
             BillIn::Arrears => self.use_on_credit(tx).await?,
-            BillIn::Advance if self.service.state.is_on() || self.service.state == ServiceState::Pending => {
-                self.service.next_billing_on = self.advance_billing_on(tx, time.starts_at);
-            }
-            BillIn::Advance => {}
+            BillIn::Advance => self.service.next_billing_on = self.advance_billing_on(tx, time.starts_at),
         }
         Ok(())
     }

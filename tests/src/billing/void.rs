@@ -284,35 +284,91 @@ async fn a_prepaid_renewal_can_be_withdrawn_and_its_beginning_cannot() {
     assert!(left[0].starts_with("VOID"), "{left:#?}");
 }
 
+/// In its days of grace, the service goes on and is charged again in full. Suspended, the days that it had would be lost.
 #[tokio::test]
-async fn a_service_that_was_blocked_for_it_goes_on() {
+async fn a_service_that_was_blocked_for_it_goes_on_first() {
     let app = TestApp::new().await;
     let owner = app.on("asha").as_owner();
-    let settings = owner
-        .gql("{ billingSettings { version } }", json!({}))
-        .await
-        .at("billingSettings.version");
-    let soon = json!({ "expectedVersion": settings, "dueDays": 2, "graceDays": 1 });
-    owner
-        .mutate("billingSettingsUpdate", soon, "settings { version }")
-        .await
-        .done();
+    owner.bills(json!({ "dueDays": 2, "graceDays": 3 })).await;
     let plan = owner.plan("home", json!({ "paymentMode": "POSTPAID" })).await;
-    let (subscriber, _) = owner.subscriber("Ravi", json!({})).await;
-    let (service, invoice) = owner.service(&subscriber, &plan, "ravi", json!({})).await;
+    let (ravi, _) = owner.subscriber("Ravi", json!({})).await;
+    let (in_grace, owed) = owner.service(&ravi, &plan, "ravi", json!({})).await;
+    let (tara, _) = owner.subscriber("Tara", json!({})).await;
+    let (blocked, unpaid) = owner.service(&tara, &plan, "tara", json!({})).await;
+    app.set_clock("2026-04-05T06:00:00Z").await;
+    app.run_jobs().await;
+    assert_eq!(owner.status(&id(&in_grace)).await, "GRACE");
+    void(&owner, &id(&owed)).await.done();
+    app.run_jobs().await;
+    assert_eq!(owner.status(&id(&in_grace)).await, "ACTIVE");
     app.set_clock("2026-04-06T06:00:00Z").await;
     app.run_jobs().await;
-    let state = "query($id: ID!) { service(id: $id) { status } }";
-    let status = async || owner.gql(state, json!({ "id": service["id"] })).await.at("service.status");
-    assert_eq!(status().await, "SUSPENDED");
-    void(&owner, &id(&invoice)).await.done();
-    app.run_jobs().await;
-    assert_eq!(status().await, "ACTIVE");
+    let again = charged(&owner, &ravi).await;
+    assert_eq!(again.len(), 2, "{again:#?}");
+    assert_eq!(
+        again[0].replace("VOID", "ISSUED"),
+        again[1],
+        "the same time at the same price"
+    );
+    assert_eq!(owner.status(&id(&blocked)).await, "SUSPENDED ARREARS");
+    let refused = void(&owner, &id(&unpaid)).await;
+    assert_eq!(refused.refusals(), ["INVALID_STATE invoiceId"]);
+    assert!(refused.text.contains("resume that first"), "{}", refused.text);
+    assert_eq!(owner.status(&id(&blocked)).await, "SUSPENDED ARREARS");
+    // A promise resumes it; all that it charged is charged again.
+    owner.promise(&tara, "2026-04-10").await.done();
+    assert_eq!(owner.status(&id(&blocked)).await, "GRACE");
+    void(&owner, &id(&unpaid)).await.done();
     app.set_clock("2026-04-07T06:00:00Z").await;
     app.run_jobs().await;
-    let again = charged(&owner, &subscriber).await;
+    assert_eq!(owner.status(&id(&blocked)).await, "ACTIVE");
+    let again = charged(&owner, &tara).await;
     assert_eq!(again.len(), 2, "{again:#?}");
-    assert!(again[0].starts_with("VOID") && again[1].starts_with("ISSUED"), "{again:#?}");
+    assert_eq!(
+        again[0].replace("VOID", "ISSUED"),
+        again[1],
+        "the days before it was off are charged"
+    );
+}
+
+/// Nothing would charge their time again: the plan's own is charged already.
+#[tokio::test]
+async fn an_addon_or_a_difference_alone_is_credited() {
+    let app = TestApp::new().await;
+    let owner = app.on("asha").as_owner();
+    owner.bills(json!({ "planChangeDocument": "DIFFERENCE" })).await;
+    let postpaid = json!({ "paymentMode": "POSTPAID" });
+    let plan = owner.plan("home", postpaid).await;
+    let dearer = owner
+        .plan("office", json!({ "paymentMode": "POSTPAID", "price": "1600.00" }))
+        .await;
+    let address = owner.addon("ip", json!({})).await;
+    let (subscriber, _) = owner.subscriber("Ravi", json!({})).await;
+    let (service, first) = owner.service(&subscriber, &plan, "ravi", json!({})).await;
+    owner.add(&id(&service), &address, json!({})).await.done();
+    let addon = newest(&owner, &subscriber).await;
+    let change = json!({ "id": service["id"], "planId": dearer, "timing": "NOW", "idempotencyKey": key() });
+    let changed = owner.mutate("serviceChangePlan", change, "invoice { id }").await.done();
+    for invoice in [&addon, &id(&changed["invoice"])] {
+        assert_ne!(*invoice, id(&first));
+        let refused = void(&owner, invoice).await;
+        assert_eq!(refused.refusals(), ["INVALID_STATE invoiceId"]);
+        assert!(refused.text.contains("credit it instead"), "{}", refused.text);
+        let credit = json!({ "invoiceId": invoice, "reason": "Wrong price", "idempotencyKey": key() });
+        owner.mutate("creditNoteIssue", credit, "creditNote { id }").await.done();
+    }
+    assert_eq!(void(&owner, &id(&first)).await.refusals(), ["INVALID_STATE invoiceId"]);
+    // With the plan's own time on the invoice an add-on is withdrawn, and charged again with it.
+    let (other, _) = owner.subscriber("Tara", json!({})).await;
+    let ordered = json!({ "addons": [{ "addonId": address, "quantity": 1 }] });
+    let (_, both) = owner.service(&other, &plan, "tara", ordered).await;
+    assert_eq!(both["total"]["amount"], "1300.00");
+    void(&owner, &id(&both)).await.done();
+    app.set_clock("2026-04-02T06:00:00Z").await;
+    app.run_jobs().await;
+    let again = charged(&owner, &other).await;
+    assert_eq!(again.len(), 2, "{again:#?}");
+    assert_eq!(again[0].replace("VOID", "ISSUED"), again[1]);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Credit given back and moved, deposits, and what is given up: the books balance after each, and nobody's credit goes below
 //! nothing, whoever comes at once.
 
+mod given_up;
 mod lives;
 
 use rust_decimal::Decimal;
@@ -84,6 +85,7 @@ async fn credit_moves_between_subscribers_of_one_customer_only() {
     let owner = app.on("asha").as_owner();
     let (shop, _) = owner.subscriber("shop", json!({ "phone": "+919845012345" })).await;
     let (home, _) = owner.subscriber("home", json!({ "phone": "+91 98450 12345" })).await;
+    let (flat, _) = owner.subscriber("flat", json!({ "billToId": shop })).await;
     let (stranger, _) = owner.subscriber("stranger", json!({})).await;
     owner.pay(&shop, "500").await;
     let owed = charged(&owner, &home, "200").await;
@@ -99,6 +101,8 @@ async fn credit_moves_between_subscribers_of_one_customer_only() {
     for (input, refusal) in [
         (moved(&shop, &stranger, "1"), "INVALID toSubscriberId"),
         (moved(&shop, &shop, "1"), "INVALID toSubscriberId"),
+        // It would not be used there: what the flat owes, the shop owes.
+        (moved(&shop, &flat, "1"), "INVALID toSubscriberId"),
         (moved(&shop, &home, "50.01"), "INSUFFICIENT_FUNDS amount"),
     ] {
         assert_eq!(owner.mutate("creditTransfer", input, TRANSFER).await.refusals(), [refusal]);

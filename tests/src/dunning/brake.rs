@@ -97,6 +97,8 @@ async fn a_run_that_would_cut_too_many_cuts_nobody_until_it_is_released() {
     let app = TestApp::new().await;
     let isp = app.on("asha").as_owner();
     isp.duns(json!({ "brakeShare": "50", "brakeLeast": 3 })).await;
+    let sita = isp.first_subscriber("sita").await;
+    isp.pay(&sita.subscriber, &sita.total).await;
     let plan = isp.postpaid().await;
     let mut debtors = Vec::new();
     for n in 0..3 {
@@ -116,7 +118,7 @@ async fn a_run_that_would_cut_too_many_cuts_nobody_until_it_is_released() {
             &brake["ofSubscribers"],
             &brake["endedAt"]
         ),
-        (&json!(["TOO_MANY"]), &json!(3), &json!(3), &Value::Null)
+        (&json!(["TOO_MANY"]), &json!(3), &json!(4), &Value::Null)
     );
     // Nothing else cuts meanwhile: neither a change of grace nor a part of the money.
     isp.bills(json!({ "graceDays": 1 })).await;
@@ -146,6 +148,35 @@ async fn a_run_that_would_cut_too_many_cuts_nobody_until_it_is_released() {
     for (_, service) in &debtors {
         assert_eq!(isp.status(service).await, "SUSPENDED ARREARS");
     }
+    // What was released was there before; a gateway that fails afterwards is another matter.
+    app.set_clock("2026-04-20T09:00:00Z").await;
+    let hold = json!({ "reason": "The gateway is down", "until": "2026-05-05T00:00:00Z", "idempotencyKey": key() });
+    isp.mutate("collectionHoldCreate", hold, "hold { id }").await.done();
+    app.run_jobs().await;
+    assert_eq!(app.account("asha", "sita").await, "active 2026-05-05 00:00");
+}
+
+#[tokio::test]
+async fn a_run_that_would_end_too_many_ends_nobody() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    let plan = isp.postpaid().await;
+    let mut debtors = Vec::new();
+    for n in 0..3 {
+        debtors.push(isp.debtor(&plan, &format!("ravi-{n}")).await);
+    }
+    app.at_noon("2026-04-19").await;
+    isp.duns(json!({ "brakeShare": "50", "brakeLeast": 3 })).await;
+    isp.bills(json!({ "terminateAfterDays": 1 })).await;
+    app.at_noon("2026-04-21").await;
+    for (_, service) in &debtors {
+        assert_eq!(isp.status(service).await, "SUSPENDED ARREARS");
+    }
+    let brake = &isp.brakes().await[0];
+    assert_eq!(
+        (&brake["reasons"], &brake["subscribers"], &brake["ofSubscribers"]),
+        (&json!(["TOO_MANY"]), &json!(3), &json!(3))
+    );
 }
 
 #[tokio::test]

@@ -76,6 +76,45 @@ async fn a_promise_gives_prepaid_access_until_its_last_day_and_no_longer() {
     assert_eq!(isp.status(&first.service).await, "SUSPENDED EXPIRED");
 }
 
+/// A renewal that ended while the service was off for it begins with the promise: days without service are not charged, and
+/// what was promised buys time.
+#[tokio::test]
+async fn a_promise_after_a_whole_period_off_begins_that_period() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    let first = isp.first_subscriber("ravi").await;
+    isp.pay(&first.subscriber, &first.total).await;
+    app.at_noon("2026-05-01").await;
+    app.at_noon("2026-05-05").await;
+    assert_eq!(isp.status(&first.service).await, "SUSPENDED EXPIRED");
+    app.at_noon("2026-06-20").await;
+    assert_eq!(isp.invoices_of(&first.subscriber).await.len(), 2);
+    let made = isp.promise(&first.subscriber, "2026-06-25").await.done();
+    assert_eq!(made["promise"]["amount"]["amount"], first.total);
+    let state = isp.state(&first.service).await;
+    assert_eq!(
+        (&state["status"], &state["periodStartsAt"], &state["periodEndsAt"]),
+        (
+            &json!("GRACE"),
+            &json!("2026-06-19T18:30:00Z"),
+            &json!("2026-07-19T18:30:00Z")
+        )
+    );
+    app.at_noon("2026-06-21").await;
+    let invoices = isp.invoices_of(&first.subscriber).await;
+    assert_eq!(invoices.len(), 2, "{invoices:#?}");
+    isp.pay(&first.subscriber, &first.total).await;
+    app.run_jobs().await;
+    assert_eq!(isp.status(&first.service).await, "ACTIVE");
+    app.at_noon("2026-06-26").await;
+    assert_eq!(isp.status(&first.service).await, "ACTIVE");
+    // What it goes on with is charged from there.
+    app.at_noon("2026-07-20").await;
+    let invoices = isp.invoices_of(&first.subscriber).await;
+    assert_eq!(invoices.len(), 3, "{invoices:#?}");
+    assert!(invoices[2].contains("2026-07-19T18:30:00Z"), "{invoices:#?}");
+}
+
 #[tokio::test]
 async fn what_cannot_be_promised_is_refused_by_name() {
     let app = TestApp::new().await;

@@ -125,6 +125,37 @@ async fn discounts_are_off_the_price_before_tax_for_as_long_as_they_last() {
     assert_eq!(used, json!([{ "periodsUsed": 1 }, { "periodsUsed": 2 }]));
 }
 
+/// Ordered on the 1st, paid and begun on the 2nd, changed on the 10th: it is one period for its discount, all the time.
+#[tokio::test]
+async fn a_period_that_is_moved_keeps_its_discount() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    isp.bills(json!({ "activation": "ON_PAYMENT" })).await;
+    let plan = isp.plan("home", json!({ "price": "2000.00" })).await;
+    let bigger = isp.plan("bigger", json!({ "price": "3000.00" })).await;
+    isp.coupon("HALF", json!({ "percent": "50", "periods": 1 })).await.done();
+    let (subscriber, service) = postpaid(&isp, "ravi", &plan, json!({ "couponCode": "HALF" })).await;
+    day(&app, "2026-04-02").await;
+    isp.pay(&subscriber, "1000.00").await;
+    app.run_jobs().await;
+    day(&app, "2026-04-10").await;
+    let input = json!({ "id": service, "planId": bigger, "timing": "NOW", "idempotencyKey": key() });
+    let done = isp
+        .mutate(
+            "serviceChangePlan",
+            input,
+            "invoice { total { amount } } creditNote { total { amount } }",
+        )
+        .await
+        .done();
+    // 22 of 30 days, at half of either price.
+    assert_eq!(
+        (&done["creditNote"]["total"]["amount"], &done["invoice"]["total"]["amount"]),
+        (&json!("733.33"), &json!("1100.00"))
+    );
+    app.run_jobs().await;
+}
+
 /// A run that comes months late gives a discount for as many periods as it was agreed for, also where one payer's services
 /// are charged together on one invoice.
 #[tokio::test]

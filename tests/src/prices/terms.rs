@@ -191,6 +191,27 @@ async fn who_leaves_before_the_minimum_term_pays_for_it() {
 }
 
 #[tokio::test]
+async fn what_stays_charged_is_not_part_of_the_early_end() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    isp.bills(json!({ "dueDays": 300, "terminationCredit": "NONE" })).await;
+    let length = json!({ "unit": "MONTH", "count": 12 });
+    let plan = json!({ "paymentMode": "POSTPAID",
+        "minimumTerm": { "length": length, "charge": "REMAINING", "value": "100" } });
+    let (subscriber, service, _) = bought(&isp, "home", plan).await;
+    day(&app, "2026-07-02").await;
+    let preview = "query($id: ID!) { service(id: $id) { earlyEndCharge { amount } } }";
+    let seen = isp.gql(preview, json!({ "id": service })).await;
+    // July stays charged; August to March are eight months.
+    assert_eq!(seen.text_at("service.earlyEndCharge.amount"), "8000.00");
+    let input = json!({ "id": service, "reason": "Moved", "idempotencyKey": key() });
+    isp.mutate("serviceTerminate", input, "service { status }").await.done();
+    let last = isp.lines_of(&subscriber).await.pop().unwrap();
+    assert_eq!(last, ["Plan home, ended before its minimum term: 8000.00"]);
+    app.run_jobs().await;
+}
+
+#[tokio::test]
 async fn bad_terms_are_refused() {
     let app = TestApp::new().await;
     let isp = app.on("asha").as_owner();

@@ -68,7 +68,7 @@ impl DunningBrake {
         self.0.terminations
     }
 
-    /// Subscribers who were served.
+    /// Subscribers who were served, and those of whom something was to be ended.
     async fn of_subscribers(&self) -> i32 {
         self.0.of_subscribers
     }
@@ -321,7 +321,7 @@ impl DunningPreview {
         whole(self.0.outlook.terminations)
     }
 
-    /// Subscribers who are served.
+    /// Subscribers who are served, and those of whom something would be ended.
     async fn of_subscribers(&self) -> i32 {
         whole(self.0.outlook.of_subscribers)
     }

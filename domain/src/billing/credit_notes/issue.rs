@@ -64,7 +64,8 @@ pub(super) async fn issue(tx: &TenantTx, of: &Creditable, new: NewCreditNote) ->
     let reclaimed = write_off::reclaim(tx, &of.invoice, beyond, "Credited").await?;
     let due = due.checked_add(reclaimed).map_err(Error::internal)?;
     let applied = totals.total.at_most(due).map_err(Error::internal)?;
-    let settled = lower(tx, of, &totals, applied).await?;
+    lower(tx, of, &totals, applied).await?;
+    let settled = due.is_positive() && applied == due;
     book(tx, of, &new, &totals, applied).await?;
     announce(tx, of, new.id, settled).await?;
     let detail = serde_json::json!({ "invoiceId": of.invoice.id, "total": totals.total, "reason": new.reason });
@@ -130,8 +131,8 @@ fn totals(of: &Creditable, lines: &[CreditedLine], last: bool) -> Result<Totals>
     })
 }
 
-/// Lowers what is due; answers whether that settled an invoice that was open.
-async fn lower(tx: &TenantTx, of: &Creditable, totals: &Totals, applied: Money) -> Result<bool> {
+/// Lowers what is due.
+async fn lower(tx: &TenantTx, of: &Creditable, totals: &Totals, applied: Money) -> Result<()> {
     tx.sql(concat!(
         "UPDATE invoice i SET amount_credited = i.amount_credited + $2, credit_noted = i.credit_noted + $3, status = ",
         status!("i.amount_paid", "i.amount_credited + $2", "i.credit_noted + $3"),
@@ -142,7 +143,7 @@ async fn lower(tx: &TenantTx, of: &Creditable, totals: &Totals, applied: Money) 
     .bind(totals.total.amount())
     .run()
     .await?;
-    Ok(of.invoice.status.is_open() && applied.amount() == of.invoice.amount_due)
+    Ok(())
 }
 
 /// Takes back revenue, taxes and rounding from the payer's account; what that did not owe is credit in hand.

@@ -103,6 +103,9 @@ impl TenantTx {
         };
         begin::again(&mut conn, prologue, forget).await?;
         self.has_work.store(false, Ordering::Relaxed);
+        if let Some(moved) = &self.rehearsal {
+            moved.store(0, Ordering::Relaxed);
+        }
         self.begun.fetch_add(1, Ordering::AcqRel);
         self.spoilt.store(false, Ordering::Release);
         Ok(())
