@@ -50,7 +50,6 @@ pub(crate) const TENANT: &[Script] = scripts![
     35 "tenant/0035_debit_notes_and_void.sql",
     38 "tenant/0038_receipts.sql",
     40 "tenant/0040_run_hour.sql",
-    41 "tenant/0041_discounts_move.sql",
 ];
 
 /// The steps of the shared schemas that this binary needs, as `(scope, version)`.

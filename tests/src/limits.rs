@@ -96,10 +96,12 @@ fn sound(answer: &Answer, document: &str) {
 }
 
 fn refused(answer: &Answer) -> bool {
-    !answer.body["errors"].is_null()
-        || answer.body["data"]["answer"]["userErrors"]
-            .as_array()
-            .is_some_and(|e| !e.is_empty())
+    let said = |what: &str| {
+        let all = answer.body["data"]["answer"][what].as_array();
+        all.is_some_and(|e| !e.is_empty())
+    };
+    // A preview says why the mutation would be refused.
+    !answer.body["errors"].is_null() || said("userErrors") || said("refusals")
 }
 
 /// Where a root field is served: on the ISP's host or on the platform's.

@@ -54,4 +54,5 @@ CREATE TABLE discount_use (
 );
 
 GRANT SELECT, INSERT, UPDATE ON coupon, service_discount TO {{tenant}};
-GRANT SELECT, INSERT ON discount_use TO {{tenant}};
+-- A period that is moved keeps what was given for it.
+GRANT SELECT, INSERT, UPDATE (period_starts_at) ON discount_use TO {{tenant}};

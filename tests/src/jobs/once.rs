@@ -182,7 +182,7 @@ fn every_event_is_known_to_the_registry() {
         let literal = implemented.filter_map(|rest| Some(rest.split_once("KIND: &'static str = \"")?.1.split_once('"')?.0));
         found.extend(literal.map(str::to_owned));
         // Lists of events, for which a macro implements it.
-        for list in text.split("\nevents! {\n").skip(1) {
+        for list in text.split("events! {\n").skip(1) {
             let names = list.lines().take_while(|l| *l != "}").filter_map(|l| l.strip_prefix("    "));
             let names = names.filter(|l| l.starts_with(|c: char| c.is_ascii_uppercase()));
             found.extend(names.map(|l| l.chars().take_while(|c| c.is_alphanumeric()).collect::<String>()));
