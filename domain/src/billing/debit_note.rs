@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{Days, NaiveDate};
+use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde::Serialize;
 use uuid::Uuid;
@@ -145,7 +145,7 @@ async fn draft(
     let in_hand = ledger::credit_in_hand(tx, invoice.subscriber_id).await?;
     let due_on = match cmd.due_on {
         Some(day) => day,
-        None => default_due_date(tx, settings)?,
+        None => setup::due_by_default(tx, settings)?,
     };
     let of_lines = cmd.lines.iter().zip(lines).zip(computed.lines);
     let lines = of_lines.map(|((asked, line), amounts)| {
@@ -257,9 +257,4 @@ async fn add(tx: &TenantTx, invoice: &Invoice, total: Money) -> Result<()> {
         .run()
         .await?;
     Ok(())
-}
-
-fn default_due_date(tx: &TenantTx, settings: &BillingSettings) -> Result<NaiveDate> {
-    let day = tx.today().checked_add_days(Days::new(u64::from(settings.due_days)));
-    day.ok_or_else(|| Error::internal("the due date is out of range"))
 }

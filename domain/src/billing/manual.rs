@@ -1,4 +1,4 @@
-use chrono::{Days, NaiveDate};
+use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde::Serialize;
 use uuid::Uuid;
@@ -12,7 +12,7 @@ use super::{queries, setup};
 use crate::kernel::Permission;
 use crate::kernel::check::Checks;
 use crate::kernel::db::{TenantDb, TenantTx};
-use crate::kernel::error::{Error, ErrorCode, Result};
+use crate::kernel::error::{ErrorCode, Result};
 use crate::kernel::ids::{InvoiceId, SubscriberId};
 use crate::kernel::money::{Currency, Money};
 
@@ -54,7 +54,7 @@ pub async fn issue_manual(tx: &TenantTx, cmd: IssueInvoice) -> Result<Invoice> {
     let lines = check(tx, &cmd)?;
     let due_on = match cmd.due_on {
         Some(day) => day,
-        None => default_due_date(tx).await?,
+        None => setup::due_by_default(tx, &setup::settings(tx).await?.settings)?,
     };
     let new = NewInvoice {
         id,
@@ -136,10 +136,4 @@ impl ManualLine {
             tax_code: checks.optional_line(self.tax_code.as_deref(), 20, &at("taxCode")),
         })
     }
-}
-
-async fn default_due_date(tx: &TenantTx) -> Result<NaiveDate> {
-    let days = setup::settings(tx).await?.settings.due_days;
-    let day = tx.today().checked_add_days(Days::new(u64::from(days)));
-    day.ok_or_else(|| Error::internal("the due date is out of range"))
 }

@@ -1,6 +1,6 @@
 //! Invoices that are no tax invoices: over one line, untaxed, of a kind and a series of their own.
 
-use chrono::{Days, NaiveDate};
+use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use super::entity::{InvoiceKind, InvoiceLineKind};
 use super::events::InvoiceIssued;
 use super::{numbers, setup};
 use crate::kernel::db::TenantTx;
-use crate::kernel::error::{Error, Result};
+use crate::kernel::error::Result;
 use crate::kernel::ids::{InvoiceId, InvoiceLineId, ServiceId, SubscriberId};
 
 /// What is asked for without tax, such as a deposit. Booking it is the caller's.
@@ -34,7 +34,7 @@ pub async fn issue_plain(tx: &TenantTx, new: &PlainInvoice) -> Result<()> {
     let number = numbers::next_plain(tx, new.kind).await?;
     let due_on = match new.due_on {
         Some(day) => day,
-        None => default_due_date(tx).await?,
+        None => setup::due_by_default(tx, &setup::settings(tx).await?.settings)?,
     };
     tx.sql(
         "INSERT INTO invoice (id, kind, is_deposit, number, status, subscriber_id, issued_on, due_on, currency, subtotal, discount,
@@ -73,10 +73,4 @@ pub async fn issue_plain(tx: &TenantTx, new: &PlainInvoice) -> Result<()> {
         subscriber_id: new.payer,
     })
     .await
-}
-
-async fn default_due_date(tx: &TenantTx) -> Result<NaiveDate> {
-    let days = setup::settings(tx).await?.settings.due_days;
-    let day = tx.today().checked_add_days(Days::new(u64::from(days)));
-    day.ok_or_else(|| Error::internal("the due date is out of range"))
 }

@@ -1,6 +1,6 @@
 //! How this ISP bills: the settings row and the tax rules in force, both taken over from its template.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use sea_orm::FromQueryResult;
 
@@ -94,6 +94,12 @@ pub async fn settings(tx: &TenantTx) -> Result<Settings> {
         .one()
         .await?;
     row.try_into()
+}
+
+/// When what is issued today is due if nobody says otherwise.
+pub(super) fn due_by_default(tx: &TenantTx, settings: &BillingSettings) -> Result<NaiveDate> {
+    let day = tx.today().checked_add_days(Days::new(u64::from(settings.due_days)));
+    day.ok_or_else(|| Error::internal("the due date is out of range"))
 }
 
 /// As [`settings`], for staff who look at them.
