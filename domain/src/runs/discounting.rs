@@ -102,8 +102,7 @@ impl Held {
 
     /// Where the full period begins in which that instant lies: a discount is given for it once, however often it is charged.
     pub(super) fn full_period_of(&self, tx: &TenantTx, plan: &Plan, at: DateTime<Utc>) -> Result<DateTime<Utc>> {
-        let full = self.schedule_after(tx, plan, at)?.containing(at).map_err(Error::internal)?;
-        Ok(full.map_or(at, |full| full.period.start()))
+        full_period(&self.schedule_after(tx, plan, at)?, at)
     }
 
     /// After periods were moved: what was given for the full period in which `then` lay was given for the one in which `now`
@@ -115,16 +114,18 @@ impl Held {
         then: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<()> {
-        let start = |of: &Schedule, at| -> Result<DateTime<Utc>> {
-            let full = of.containing(at).map_err(Error::internal)?;
-            Ok(full.map_or(at, |full| full.period.start()))
-        };
-        let (from, to) = (start(before, then)?, start(&self.schedule(tx)?, now)?);
+        let (from, to) = (full_period(before, then)?, full_period(&self.schedule(tx)?, now)?);
         match from == to {
             true => Ok(()),
             false => discounts::move_use(tx, self.service.id, from, to).await,
         }
     }
+}
+
+/// Where the period begins in which that instant lies.
+fn full_period(of: &Schedule, at: DateTime<Utc>) -> Result<DateTime<Utc>> {
+    let full = of.containing(at).map_err(Error::internal)?;
+    Ok(full.map_or(at, |full| full.period.start()))
 }
 
 /// What these take off a line, in their order; None when they take nothing. Off an add-on go those that are off add-ons too.
