@@ -122,6 +122,7 @@ pub async fn deposit_return(tx: &TenantTx, mut cmd: ReturnDeposit) -> Result<Dep
         None => None,
     };
     checks.done()?;
+    cmd.amount = asked.map(Money::amount);
     let key = Some(cmd.idempotency_key);
     if let Some(known) = tx.claim_key("depositReturn", key, &cmd, cmd.id.0).await? {
         return queries::deposit(tx, DepositId(known)).await;
