@@ -2,7 +2,7 @@ use rust_decimal::Decimal;
 use serde_json::json;
 
 use super::shop::{decimal, trade};
-use crate::harness::{TestApp, execute};
+use crate::harness::TestApp;
 
 const STATEMENT: &str = "query($id: ID!, $from: Date, $to: Date) { accountStatement(subscriberId: $id, from: $from, to: $to) {
     subscriber { id } from to openingBalance { amount } closingBalance { amount }
@@ -89,24 +89,8 @@ async fn a_thousand_entries_are_one_quick_answer() {
     let owner = app.on("asha").as_owner();
     let first = owner.first_subscriber("meera").await;
     let other = owner.first_subscriber("tara").await;
-    let tenant = app.db.tenants.iter().find(|t| t.slug == "asha").unwrap();
     for (subscriber, many) in [(&first.subscriber, 999), (&other.subscriber, 30_000)] {
-        let subscriber = subscriber.strip_prefix("subscriber_").unwrap();
-        let sql = format!(
-            "SET search_path = {role};
-             WITH e AS (
-                 INSERT INTO ledger_entry (id, kind, source_id, booked_on, description, created_at)
-                 SELECT gen_random_uuid(), 'test', gen_random_uuid(), date '2024-01-01' + (n % 700), 'Entry ' || n, now()
-                 FROM generate_series(1, {many}) n RETURNING id
-             )
-             INSERT INTO ledger_transfer (id, entry_id, debit_account_id, credit_account_id, amount)
-             SELECT gen_random_uuid(), e.id,
-                 (SELECT id FROM ledger_account WHERE kind = 'RECEIVABLE' AND subscriber_id = '{subscriber}'),
-                 (SELECT id FROM ledger_account WHERE kind = 'REVENUE'), 1 FROM e;
-             RESET search_path; ANALYZE {role}.ledger_entry; ANALYZE {role}.ledger_transfer",
-            role = tenant.role,
-        );
-        execute(&mut app.db.admin().await, sql).await;
+        super::entries_of(&app, subscriber, many).await;
     }
     let mut quickest = std::time::Duration::MAX;
     for _ in 0..5 {
