@@ -22,6 +22,7 @@ pub(crate) const PLATFORM: &[Script] = scripts![
     4 "platform/0004_quarantine.sql",
     5 "platform/0005_jobs.sql",
     14 "platform/0014_login.sql",
+    15 "platform/0015_dispatch.sql",
 ];
 
 pub(crate) const RADIUS: &[Script] = scripts![
@@ -50,6 +51,7 @@ pub(crate) const TENANT: &[Script] = scripts![
     35 "tenant/0035_debit_notes_and_void.sql",
     38 "tenant/0038_receipts.sql",
     40 "tenant/0040_run_hour.sql",
+    41 "tenant/0041_bill_to.sql",
 ];
 
 /// The steps of the shared schemas that this binary needs, as `(scope, version)`.

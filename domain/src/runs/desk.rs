@@ -45,7 +45,7 @@ fn not_together() -> Error {
 }
 
 /// Rows by what they belong to, in their order.
-fn by<K: Eq + Hash, T>(rows: Vec<T>, key: impl Fn(&T) -> K) -> HashMap<K, Vec<T>> {
+pub(super) fn by<K: Eq + Hash, T>(rows: Vec<T>, key: impl Fn(&T) -> K) -> HashMap<K, Vec<T>> {
     let mut all: HashMap<K, Vec<T>> = HashMap::new();
     for row in rows {
         all.entry(key(&row)).or_default().push(row);

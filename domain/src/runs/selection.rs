@@ -1,13 +1,16 @@
 //! Which services a run has to look at.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use sea_orm::FromQueryResult;
 use serde::{Deserialize, Serialize};
 
+use super::desk::by;
 use crate::billing::rules::BillingSettings;
 use crate::kernel::db::{Sql, TenantTx};
 use crate::kernel::error::Result;
-use crate::kernel::ids::ServiceId;
+use crate::kernel::ids::{ServiceId, SubscriberId};
 
 /// How far a run has come: it looks at services that are to be charged, in the order of the days on which they were, then at
 /// those whose other dates, or debts, ask for something, in the order of their ids.
@@ -74,27 +77,54 @@ async fn charging(tx: &TenantTx, date: NaiveDate, after: Option<Chargeable>, lim
     .await
 }
 
-/// These services and, where somebody else pays for one of them, those that are to be charged by that day and that the same
-/// one pays for: they are to stand on one invoice.
-pub(super) async fn with_those_of_their_payers(
-    tx: &TenantTx,
-    date: NaiveDate,
-    services: Vec<ServiceId>,
-) -> Result<Vec<ServiceId>> {
-    let more: Vec<ServiceId> = tx
-        .sql(
-            "SELECT s.id FROM service s JOIN subscriber w ON w.id = s.subscriber_id
-             WHERE EXISTS (SELECT FROM subscriber WHERE bill_to_id IS NOT NULL)
-                 AND COALESCE(w.bill_to_id, w.id) IN (SELECT p.bill_to_id FROM service v JOIN subscriber p ON p.id = v.subscriber_id
-                     WHERE v.id = ANY($1) AND p.bill_to_id IS NOT NULL)
-                 AND s.status IN ('ACTIVE', 'GRACE', 'SUSPENDED') AND s.next_billing_on <= $2 AND s.id <> ALL($1)
-             ORDER BY s.id",
-        )
-        .bind(ServiceId::array(&services))
-        .bind(date)
-        .scalars()
-        .await?;
-    Ok(services.into_iter().chain(more).collect())
+/// A service that is to stand on one invoice with others that the same one pays for.
+#[derive(Clone, Copy, Debug, FromQueryResult)]
+pub(super) struct OfPayer {
+    pub payer: SubscriberId,
+    pub service: ServiceId,
+}
+
+/// Where one pays for several: all services that are to be charged by that day and that are paid for by whoever pays for one
+/// of these.
+pub(super) async fn of_payers(tx: &TenantTx, date: NaiveDate, services: &[ServiceId]) -> Result<Vec<OfPayer>> {
+    tx.sql(
+        "WITH payer AS MATERIALIZED (
+             SELECT DISTINCT COALESCE(p.bill_to_id, p.id) AS id FROM service v JOIN subscriber p ON p.id = v.subscriber_id
+             WHERE EXISTS (SELECT FROM subscriber WHERE bill_to_id IS NOT NULL) AND v.id = ANY($1)
+                 AND (p.bill_to_id IS NOT NULL OR EXISTS (SELECT FROM subscriber o WHERE o.bill_to_id = p.id))
+         )
+         SELECT payer.id AS payer, s.id AS service
+         FROM payer CROSS JOIN LATERAL (SELECT payer.id UNION ALL SELECT o.id FROM subscriber o WHERE o.bill_to_id = payer.id) AS w
+             JOIN service s ON s.subscriber_id = w.id
+         WHERE s.status IN ('ACTIVE', 'GRACE', 'SUSPENDED') AND s.next_billing_on <= $2
+         ORDER BY payer.id, s.id",
+    )
+    .bind(ServiceId::array(services))
+    .bind(date)
+    .all()
+    .await
+}
+
+/// Services as they share transactions, so many each: what one pays for is not parted, however much it is.
+pub(super) fn batches(services: &[ServiceId], bundles: Vec<OfPayer>, size: usize) -> Vec<Vec<ServiceId>> {
+    let payer: HashMap<ServiceId, SubscriberId> = bundles.iter().map(|b| (b.service, b.payer)).collect();
+    let mut bundles = by(bundles, |b| b.payer);
+    let mut batches: Vec<Vec<ServiceId>> = Vec::new();
+    for service in services {
+        let whole = match payer.get(service) {
+            None => vec![*service],
+            // The first of them takes the others along.
+            Some(payer) => match bundles.remove(payer) {
+                Some(bundle) => bundle.iter().map(|b| b.service).collect(),
+                None => continue,
+            },
+        };
+        match batches.last_mut() {
+            Some(batch) if batch.len() + whole.len() <= size => batch.extend(whole),
+            _ => batches.push(whole),
+        }
+    }
+    batches
 }
 
 /// Services that are not to be charged by that day, `$1`, and that something else asks for by now, `$2`: they begin, expire,
@@ -149,4 +179,34 @@ pub(super) async fn count(tx: &TenantTx, date: NaiveDate, settings: &BillingSett
         ""
     );
     Ok(bind(tx.sql(text), tx, date, settings).scalar().await?.unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_pays_for_is_not_parted() {
+        let services: Vec<ServiceId> = (0..7).map(|_| ServiceId::new()).collect();
+        let (one, other) = (SubscriberId::new(), SubscriberId::new());
+        let later = ServiceId::new();
+        let bundle = |payer, service| OfPayer { payer, service };
+        let bundles = vec![
+            bundle(one, services[1]),
+            bundle(one, services[5]),
+            bundle(one, later),
+            bundle(other, services[4]),
+            bundle(other, services[6]),
+        ];
+        let placed = batches(&services, bundles, 2);
+        let wanted = [
+            vec![services[0]],
+            vec![services[1], services[5], later],
+            vec![services[2], services[3]],
+            vec![services[4], services[6]],
+        ];
+        assert_eq!(placed, wanted);
+        assert_eq!(batches(&services, Vec::new(), 4), [&services[..4], &services[4..]]);
+        assert!(batches(&[], Vec::new(), 4).is_empty());
+    }
 }

@@ -59,6 +59,28 @@ impl TenantDb {
         Ok(out)
     }
 
+    /// As [`Self::write`], for a job of many transactions: it is not to blame for workers that die so long as it gets on.
+    pub async fn write_on<T>(&self, work: impl AsyncFn(&TenantTx) -> Result<T>) -> Result<T> {
+        let tx = self.begin(false).await?;
+        let out = self.twice(&tx, work).await?;
+        if let Some(lease) = &self.lease {
+            tx.advance_job(lease).await?;
+        }
+        tx.commit().await?;
+        Ok(out)
+    }
+
+    /// As [`Self::write`], for a job's last transaction: with it the job is done, so that what it adds up is added once.
+    pub async fn write_last<T>(&self, work: impl AsyncFn(&TenantTx) -> Result<T>) -> Result<T> {
+        let tx = self.begin(false).await?;
+        let out = self.twice(&tx, work).await?;
+        if let Some(lease) = &self.lease {
+            tx.end_job(lease).await?;
+        }
+        tx.commit().await?;
+        Ok(out)
+    }
+
     /// As [`Self::write`], but takes back all that it did: what would come of it. Its clock can be moved
     /// ([`TenantTx::move_clock`]). What it locks others wait for, so keep it short.
     pub async fn rehearse<T>(&self, work: impl AsyncFn(&TenantTx) -> Result<T>) -> Result<T> {

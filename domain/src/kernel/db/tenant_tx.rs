@@ -289,6 +289,15 @@ impl TenantTx {
         still_ours(held.scalar::<Option<bool>>().await?.flatten())
     }
 
+    /// As [`Self::hold_job`]; the job gets on, so that its attempts are counted anew.
+    pub(super) async fn advance_job(&self, lease: &Lease) -> Result<()> {
+        let held = self
+            .sql("SELECT platform.advance_job($1, $2)")
+            .bind(lease.job)
+            .bind(lease.token);
+        still_ours(held.scalar::<Option<bool>>().await?.flatten())
+    }
+
     /// The job is done when this transaction commits. Fails unless it is still this worker's.
     pub async fn end_job(&self, lease: &Lease) -> Result<()> {
         let ended = self.sql("SELECT platform.end_job($1, $2)").bind(lease.job).bind(lease.token);

@@ -3,9 +3,12 @@
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
+use tokio::task::JoinSet;
+use tracing::Instrument as _;
 
 use super::entity::{BillingRun, OperationStatus};
-use super::{open, queries, record};
+use super::record::{self, Seen};
+use super::{open, queries};
 use crate::billing;
 use crate::kernel::db::{TenantDb, TenantTx};
 use crate::kernel::error::{Error, Result, UserError};
@@ -59,9 +62,13 @@ impl Job for RunPart {
     }
 }
 
-/// Services that share a transaction, which is what a job looks at. They are locked for as long as that takes, and the numbers
-/// for the last part of it: an interactive invoice waits less than a quarter of a second.
+/// Services that share a transaction. They are locked for as long as that takes, and the numbers for the last part of it: an
+/// interactive invoice waits less than a quarter of a second.
 const TOGETHER: u16 = 500;
+/// Transactions of a part: a job of about a second. Then other ISPs' jobs have their turns.
+const TRANSACTIONS: u16 = 8;
+/// How many of them are on their way at once: one is read and decided on while another is written.
+pub const LANES: usize = 2;
 
 /// Opens the daily run of a date at the ISP's hour, whatever has become due since the last one.
 pub async fn renew_due(db: &TenantDb, job: RenewDue) -> Result<()> {
@@ -88,30 +95,64 @@ pub async fn run_part(db: &TenantDb, job: RunPart) -> Result<()> {
         brake::before_cutting(db).await?;
     }
     let together = job.together.unwrap_or(TOGETHER).clamp(1, TOGETHER);
-    let mut place = job.from;
+    let (mut place, mut seen) = (job.from, Seen::default());
     loop {
-        let date = run.billing_date;
-        let (services, next, full) = db
-            .read(async move |tx| {
-                let settings = billing::settings(tx).await?.settings;
-                let date = date.min(tx.today());
-                let (services, next) = selection::services(tx, date, &settings, place, together).await?;
-                let full = services.len() == usize::from(together);
-                let services = match place {
-                    Place::Charging(_) => selection::with_those_of_their_payers(tx, date, services).await?,
-                    Place::Others(_) => services,
-                };
-                Ok((services, next, full))
-            })
-            .await?;
-        visit(db, &run, services).await?;
-        if full {
-            let next = RunPart { from: next, ..job };
-            return db.write(async move |tx| tx.enqueue(&next, tx.now()).await).await;
+        let (batches, next) = next_batches(db, &run, place, together).await?;
+        seen.add(visit_all(db, &run, batches).await?);
+        if let Some(from) = next {
+            let ask = async move |tx: &TenantTx| {
+                record::got_on(tx, run.id, seen).await?;
+                tx.enqueue(&RunPart { from, ..job.clone() }, tx.now()).await
+            };
+            return db.write_last(ask).await;
         }
         match place.beyond() {
             Some(beyond) => place = beyond,
-            None => return db.write(async move |tx| record::finish(tx, &run).await).await,
+            None => break,
+        }
+    }
+    let finish = async move |tx: &TenantTx| {
+        record::got_on(tx, run.id, seen).await?;
+        record::finish(tx, &run).await
+    };
+    db.write_last(finish).await
+}
+
+/// The services of a part, as they share transactions, and the place behind them if there may be more.
+async fn next_batches(
+    db: &TenantDb,
+    run: &BillingRun,
+    place: Place,
+    together: u16,
+) -> Result<(Vec<Vec<ServiceId>>, Option<Place>)> {
+    let date = run.billing_date;
+    db.read(async move |tx| {
+        let settings = billing::settings(tx).await?.settings;
+        let (date, limit) = (date.min(tx.today()), together * TRANSACTIONS);
+        let (services, next) = selection::services(tx, date, &settings, place, limit).await?;
+        let next = (services.len() == usize::from(limit)).then_some(next);
+        let bundles = match place {
+            Place::Charging(_) => selection::of_payers(tx, date, &services).await?,
+            Place::Others(_) => Vec::new(),
+        };
+        Ok((selection::batches(&services, bundles, usize::from(together)), next))
+    })
+    .await
+}
+
+/// Brings batches of services up to the run's date, [`LANES`] at a time.
+async fn visit_all(db: &TenantDb, run: &BillingRun, batches: Vec<Vec<ServiceId>>) -> Result<Seen> {
+    let (mut seen, mut lanes, mut batches) = (Seen::default(), JoinSet::new(), batches.into_iter());
+    loop {
+        while lanes.len() < LANES
+            && let Some(batch) = batches.next()
+        {
+            let (db, run) = (db.clone(), run.clone());
+            lanes.spawn(async move { visit(&db, &run, batch).await }.in_current_span());
+        }
+        match lanes.join_next().await {
+            Some(done) => seen.add(done.map_err(Error::internal)??),
+            None => return Ok(seen),
         }
     }
 }
@@ -128,68 +169,53 @@ async fn goes_on(db: &TenantDb, run: &BillingRun) -> Result<bool> {
 }
 
 /// Brings services up to the run's date: all in one transaction but those that cannot share it.
-async fn visit(db: &TenantDb, run: &BillingRun, services: Vec<ServiceId>) -> Result<()> {
-    if services.is_empty() {
-        return Ok(());
-    }
-    let aside = match all_together(db, run, services.clone()).await {
-        Ok(aside) => aside,
+async fn visit(db: &TenantDb, run: &BillingRun, services: Vec<ServiceId>) -> Result<Seen> {
+    let (mut seen, aside) = match all_together(db, run, services.clone()).await {
+        Ok(done) => done,
         // Nothing is wrong with the services: the part is repeated as a whole.
         Err(e @ Error::Unavailable(_)) => return Err(e),
         Err(e) => {
             let tenant = db.tenant().slug();
             tracing::info!(tenant, reason = e.summary(), "services are brought up to date one by one");
-            services
+            (Seen::default(), services)
         }
     };
     for service in aside {
         match one_alone(db, run, service).await {
-            Ok(()) => {}
+            Ok(one) => seen.add(one),
             Err(e @ Error::Unavailable(_)) => return Err(e),
             Err(e) => park(db, run, service, &e).await?,
         }
     }
-    Ok(())
+    Ok(seen)
 }
 
-/// Answers those that have to be looked at alone.
-async fn all_together(db: &TenantDb, run: &BillingRun, services: Vec<ServiceId>) -> Result<Vec<ServiceId>> {
-    let (run, date) = (run.clone(), run.billing_date);
+/// Answers those that have to be looked at alone as well.
+async fn all_together(db: &TenantDb, run: &BillingRun, services: Vec<ServiceId>) -> Result<(Seen, Vec<ServiceId>)> {
+    let (id, date) = (run.id, run.billing_date);
     if run.dry_run {
-        let tx = db.begin(false).await?;
         let work = async move |tx: &TenantTx| renewal::together(tx, &services, date.min(tx.today()), Purpose::Look).await;
-        let done = db.twice(&tx, work).await?;
-        drop(tx);
-        return db
-            .write(async move |tx| {
-                record::visited(tx, &run, &done.services, done.issued).await?;
-                Ok(done.aside.clone())
-            })
-            .await;
+        let done = db.rehearse(work).await?;
+        return Ok((Seen::of(&done.services, done.issued), done.aside));
     }
-    db.write(async move |tx| {
+    db.write_on(async move |tx| {
         let done = renewal::together(tx, &services, date.min(tx.today()), Purpose::Write).await?;
-        record::visited(tx, &run, &done.services, done.issued).await?;
-        Ok(done.aside)
+        record::visited(tx, id, &done.services, done.issued).await?;
+        Ok((Seen::default(), done.aside))
     })
     .await
 }
 
-async fn one_alone(db: &TenantDb, run: &BillingRun, service: ServiceId) -> Result<()> {
-    let (run, date) = (run.clone(), run.billing_date);
+async fn one_alone(db: &TenantDb, run: &BillingRun, service: ServiceId) -> Result<Seen> {
+    let (id, date) = (run.id, run.billing_date);
     if run.dry_run {
-        // Never committed.
-        let tx = db.begin(false).await?;
         let work = async move |tx: &TenantTx| renewal::alone(tx, service, date.min(tx.today())).await;
-        let issued = db.twice(&tx, work).await?;
-        drop(tx);
-        return db
-            .write(async move |tx| record::visited(tx, &run, &[service], issued).await)
-            .await;
+        return Ok(Seen::of(&[service], db.rehearse(work).await?));
     }
-    db.write(async move |tx| {
+    db.write_on(async move |tx| {
         let issued = renewal::alone(tx, service, date.min(tx.today())).await?;
-        record::visited(tx, &run, &[service], issued).await
+        record::visited(tx, id, &[service], issued).await?;
+        Ok(Seen::default())
     })
     .await
 }
@@ -205,7 +231,7 @@ async fn park(db: &TenantDb, run: &BillingRun, service: ServiceId, e: &Error) ->
         _ => internal(),
     };
     let run = run.clone();
-    db.write(async move |tx| record::failed(tx, &run, service, &code, &message).await)
+    db.write_on(async move |tx| record::failed(tx, &run, service, &code, &message).await)
         .await
 }
 

@@ -28,12 +28,29 @@ pub(super) async fn begin(tx: &TenantTx, run: &BillingRun) -> Result<bool> {
     Ok(begun == 1)
 }
 
-/// Services were looked at and brought up to date, if it is not a dry run.
-pub(super) async fn visited(tx: &TenantTx, run: &BillingRun, services: &[ServiceId], issued: Tally) -> Result<()> {
-    got_on(tx, run.id, services.len(), issued).await?;
-    if run.dry_run {
-        return Ok(());
+/// What a part of a run looked at and has not written down: a dry run does that once, at the part's end.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Seen {
+    services: usize,
+    issued: Tally,
+}
+
+impl Seen {
+    pub fn of(services: &[ServiceId], issued: Tally) -> Self {
+        let services = services.len();
+        Self { services, issued }
     }
+
+    pub fn add(&mut self, more: Self) {
+        self.services += more.services;
+        self.issued.invoices += more.issued.invoices;
+        self.issued.total += more.issued.total;
+    }
+}
+
+/// Services were brought up to date.
+pub(super) async fn visited(tx: &TenantTx, run: BillingRunId, services: &[ServiceId], issued: Tally) -> Result<()> {
+    got_on(tx, run, Seen::of(services, issued)).await?;
     tx.sql("UPDATE billing_failure SET resolved_at = $2 WHERE resolved_at IS NULL AND service_id = ANY($1)")
         .bind(ServiceId::array(services))
         .bind(tx.now())
@@ -42,24 +59,27 @@ pub(super) async fn visited(tx: &TenantTx, run: &BillingRun, services: &[Service
     Ok(())
 }
 
-/// A service could not be brought up to date.
+/// A service could not be brought up to date. It counts once, however often the run has tried it.
 pub(super) async fn failed(tx: &TenantTx, run: &BillingRun, service: ServiceId, code: &str, message: &str) -> Result<()> {
-    tx.sql(
-        "INSERT INTO billing_failure (run_id, service_id, code, message, failed_at) VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT (run_id, service_id) DO UPDATE SET code = EXCLUDED.code, message = EXCLUDED.message,
-             failed_at = EXCLUDED.failed_at, resolved_at = NULL",
-    )
-    .bind(run.id)
-    .bind(service)
-    .bind(code)
-    .bind(message)
-    .bind(tx.now())
-    .run()
-    .await?;
-    got_on(tx, run.id, 1, Tally::default()).await
+    let first: Option<bool> = tx
+        .sql(
+            "INSERT INTO billing_failure (run_id, service_id, code, message, failed_at) VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (run_id, service_id) DO UPDATE SET code = EXCLUDED.code, message = EXCLUDED.message,
+                 failed_at = EXCLUDED.failed_at, resolved_at = NULL RETURNING xmax = 0",
+        )
+        .bind(run.id)
+        .bind(service)
+        .bind(code)
+        .bind(message)
+        .bind(tx.now())
+        .scalar()
+        .await?;
+    let services = usize::from(first.unwrap_or(false));
+    let issued = Tally::default();
+    got_on(tx, run.id, Seen { services, issued }).await
 }
 
-async fn got_on(tx: &TenantTx, run: BillingRunId, services: usize, issued: Tally) -> Result<()> {
+pub(super) async fn got_on(tx: &TenantTx, run: BillingRunId, Seen { services, issued }: Seen) -> Result<()> {
     tx.sql(
         "UPDATE billing_run SET services_considered = services_considered + $2, invoices_issued = invoices_issued + $3,
              total = total + $4, touched_at = $5
