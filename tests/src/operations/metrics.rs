@@ -111,6 +111,8 @@ async fn labels_hold_nothing_that_somebody_chose_and_numbers_move() {
         (text, after) = scrape(&server).await;
         sum(&after, "trunkline_jobs_total", &["billing.renew", "failed"]).is_some_and(|n| n >= 1.0)
             && sum(&after, "trunkline_outbox_events", &[]) == Some(0.0)
+            // Not while its next attempt is under way.
+            && sum(&after, "trunkline_jobs", &["RETRYING"]).is_some_and(|n| n >= 1.0)
     })
     .await;
     let roots: BTreeSet<String> = Schema::served().roots().iter().map(|r| r.name().to_owned()).collect();
