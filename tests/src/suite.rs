@@ -17,6 +17,7 @@ mod books;
 mod contract;
 mod credits;
 mod crm;
+mod demo;
 mod docs;
 mod domains;
 mod doors;

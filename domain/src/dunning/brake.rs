@@ -106,6 +106,12 @@ pub async fn brakes(tx: &TenantTx, page: PageRequest<BrakeId>) -> Result<Page<Br
     Ok(Page::from_rows(&page, rows))
 }
 
+/// How many runs were stopped.
+pub async fn count_brakes(tx: &TenantTx) -> Result<i64> {
+    tx.require(Permission::InvoiceRead)?;
+    Ok(tx.sql("SELECT count(*) FROM dunning_brake").scalar().await?.unwrap_or(0))
+}
+
 /// A stop that must exist.
 pub async fn brake_by_id(tx: &TenantTx, id: BrakeId) -> Result<Brake> {
     let found: Option<Row> = tx.sql(select!("WHERE b.id = $1")).bind(id).optional().await?;

@@ -20,10 +20,10 @@ mod reminders;
 pub mod rules;
 mod settings;
 
-pub use brake::{Outlook, brake_by_id, brakes, end_brake, keep_or_lift, release};
+pub use brake::{Outlook, brake_by_id, brakes, count_brakes, end_brake, keep_or_lift, release};
 pub use entity::{Brake, BrakeReason, CollectionHold, Promise, PromiseStatus, Settings};
 pub use holds::{CreateHold, Kept, apply_holds, hold_by_id, hold_create, hold_release, holds, last_kept, on_hold};
-pub use promises::{by_id, cancel, find, judge, keep_paid, list, make, open_of, over, promised};
+pub use promises::{by_id, cancel, count, find, judge, keep_paid, list, make, open_of, over, promised};
 pub use queries::{Candidates, Owed, candidates, owed_for, served_subscribers};
 pub use reminders::remind;
 pub use settings::{UpdateDunning, settings, settings_update, settings_view};

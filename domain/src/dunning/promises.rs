@@ -64,6 +64,20 @@ pub async fn list(
     Ok(Page::from_rows(&page, rows))
 }
 
+/// How many promises a list of them holds.
+pub async fn count(tx: &TenantTx, of: Option<SubscriberId>, status: Option<PromiseStatus>) -> Result<i64> {
+    let only = whose(tx)?;
+    let count = tx
+        .sql(
+            "SELECT count(*) FROM promise_to_pay p WHERE ($1::uuid IS NULL OR p.subscriber_id = $1)
+                 AND ($2::uuid IS NULL OR p.subscriber_id = $2) AND ($3::text IS NULL OR p.status = $3)",
+        )
+        .bind(only)
+        .bind(of)
+        .bind(status);
+    Ok(count.scalar().await?.unwrap_or(0))
+}
+
 fn whose(tx: &TenantTx) -> Result<Option<SubscriberId>> {
     match tx.actor() {
         Actor::Subscriber { id, .. } => Ok(Some(*id)),

@@ -236,6 +236,20 @@ pub async fn postings(
     Ok(Page::from_rows(&page, counted.collect()))
 }
 
+/// How many entries there are on an account.
+pub async fn count_postings(tx: &TenantTx, account: LedgerAccountId, days: Days) -> Result<i64> {
+    tx.require(Permission::LedgerRead)?;
+    let count = tx
+        .sql(
+            "SELECT count(DISTINCT t.entry_id) FROM ledger_transfer t JOIN ledger_entry e ON e.id = t.entry_id
+             WHERE (t.debit_account_id = $1 OR t.credit_account_id = $1) AND e.booked_on >= $2 AND e.booked_on <= $3",
+        )
+        .bind(account)
+        .bind(days.0.unwrap_or_default())
+        .bind(days.1.unwrap_or(END));
+    Ok(count.scalar().await?.unwrap_or(0))
+}
+
 /// What stands before everything that was booked on that day or after.
 pub fn start(day: Option<NaiveDate>) -> (NaiveDate, LedgerEntryId) {
     (day.unwrap_or_default(), LedgerEntryId(Uuid::nil()))

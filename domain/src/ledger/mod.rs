@@ -19,8 +19,8 @@ mod trial;
 
 pub use account::{Account, AccountKind};
 pub use accounts::{
-    AccountFilter, Days, END, LedgerAccount, Posting, PostingKey, Turnover, accounts, count_accounts, find_account, postings,
-    start, turnovers,
+    AccountFilter, Days, END, LedgerAccount, Posting, PostingKey, Turnover, accounts, count_accounts, count_postings,
+    find_account, postings, start, turnovers,
 };
 pub use entry::{Entry, Transfer};
 pub use names::account_name;

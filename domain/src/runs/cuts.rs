@@ -55,6 +55,8 @@ pub struct Preview {
     /// Why it would be stopped; empty: it would not.
     pub reasons: Vec<BrakeReason>,
     pub cuts: Page<Cut>,
+    /// How many there are on all pages.
+    pub all: i64,
 }
 
 /// Who would be cut by the run of a date, as things stand: payments, promises and staff may change it until then. Writes
@@ -75,7 +77,7 @@ pub async fn preview(db: &TenantDb, date: Option<NaiveDate>, page: PageRequest<S
         ));
     }
     let all = cuts(db, date).await?;
-    let tallies = Tallies::of(&all);
+    let (tallies, count) = (Tallies::of(&all), i64::try_from(all.len()).map_err(Error::internal)?);
     let (outlook, settings) = db
         .read(async move |tx| Ok((outlook(tx, tallies).await?, dunning::settings(tx).await?)))
         .await?;
@@ -89,6 +91,7 @@ pub async fn preview(db: &TenantDb, date: Option<NaiveDate>, page: PageRequest<S
         outlook,
         reasons,
         cuts: Page::from_rows(&page, rows),
+        all: count,
     })
 }
 

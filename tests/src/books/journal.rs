@@ -1,51 +1,13 @@
 //! Shows 7: the journals, read by hledger and beancount, balance, and every account has the balance that the API gives.
 
 use std::collections::BTreeMap;
-use std::process::Command;
 
 use rust_decimal::Decimal;
 use serde_json::json;
 
+use super::readers::{read_balances, run};
 use super::shop::{NAMES, balances, decimal, export, trade};
 use crate::harness::{Ask, TestApp};
-
-/// What a program says of a file; it must be content with it.
-fn run(program: &str, arguments: &[&str], file: &std::path::Path) -> String {
-    let mut command = Command::new(program);
-    command.env("LANG", "C.UTF-8").env("LC_ALL", "C.UTF-8");
-    for argument in arguments {
-        match *argument {
-            "{}" => command.arg(file),
-            other => command.arg(other),
-        };
-    }
-    let output = command
-        .output()
-        .unwrap_or_else(|e| panic!("{program}: {e}; `deploy/setup.sh --test` installs it"));
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{program} {arguments:?}: {said}{complaint}");
-    said
-}
-
-/// `"account","1.00 INR"` a line, without what is zero.
-fn read_balances(csv: &str, currency: &str) -> BTreeMap<String, Decimal> {
-    let mut all = BTreeMap::new();
-    for line in csv.lines().skip(1) {
-        let (account, amount) = line.split_once(',').unwrap_or_else(|| panic!("{csv}"));
-        let plain = |text: &str| text.trim().trim_matches('"').trim().to_owned();
-        let amount = plain(amount);
-        let amount = amount.strip_suffix(currency).unwrap_or(&amount).trim();
-        let amount: Decimal = match amount {
-            "" => Decimal::ZERO,
-            amount => amount.parse().unwrap_or_else(|e| panic!("{line}: {e}")),
-        };
-        if !amount.is_zero() {
-            all.insert(plain(account), amount);
-        }
-    }
-    all
-}
 
 async fn subscribers(owner: &Ask<'_>) -> Vec<(String, Decimal)> {
     let query = "{ subscribers(first: 100) { nodes { accountNumber balance { amount } } } }";
@@ -203,7 +165,7 @@ async fn an_accounts_postings_count_on_from_page_to_page() {
     let owner = app.on("asha").as_owner();
     let query = "query($after: String, $id: ID!, $from: Date) { ledgerAccount(id: $id) { name balance { amount }
         postings(first: 3, after: $after, from: $from) { nodes { entryId kind bookedOn debit { amount } credit { amount }
-            balance { amount } document { kind id number } } pageInfo { hasNextPage endCursor } } } }";
+            balance { amount } document { kind id number } } pageInfo { hasNextPage endCursor } totalCount } } }";
     let accounts = owner
         .gql("{ ledgerAccounts(first: 100) { nodes { id } } }", json!({}))
         .await
@@ -211,7 +173,7 @@ async fn an_accounts_postings_count_on_from_page_to_page() {
     let (mut read, mut documented) = (0, 0);
     for account in accounts.as_array().unwrap() {
         for from in [json!(null), json!("2026-04-02")] {
-            let (mut after, mut expected) = (json!(null), None::<Decimal>);
+            let (mut after, mut expected, mut listed) = (json!(null), None::<Decimal>, 0);
             loop {
                 let input = json!({ "id": account["id"], "after": after, "from": from });
                 let page = owner.gql(query, input).await.at("ledgerAccount");
@@ -224,10 +186,11 @@ async fn an_accounts_postings_count_on_from_page_to_page() {
                         assert_eq!(amount("balance"), moved, "{node}");
                     }
                     expected = Some(amount("balance"));
-                    read += 1;
+                    (read, listed) = (read + 1, listed + 1);
                     documented += usize::from(!node["document"].is_null());
                 }
                 if page["postings"]["pageInfo"]["hasNextPage"] == false {
+                    assert_eq!(page["postings"]["totalCount"], listed, "{page}");
                     if let Some(last) = expected {
                         assert_eq!(last, decimal(&page["balance"]["amount"]), "{page}");
                     }

@@ -5,6 +5,7 @@ mod close;
 mod export;
 mod journal;
 mod opening;
+pub mod readers;
 mod shop;
 mod statement;
 

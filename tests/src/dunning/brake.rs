@@ -6,14 +6,18 @@ impl Ask<'_> {
     async fn preview(&self, date: Value) -> Value {
         let query = "query($date: Date) { dunningPreview(date: $date, first: 50) { date suspensions subscribers terminations
             ofSubscribers unmatchedPayments brake cuts { nodes { service { id } subscriber { id } kind cause dueOn daysOverdue
-            amountDue { amount } invoice { number } } } } }";
-        self.gql(query, json!({ "date": date })).await.at("dunningPreview")
+            amountDue { amount } invoice { number } } totalCount } } }";
+        let preview = self.gql(query, json!({ "date": date })).await.at("dunningPreview");
+        assert_eq!(preview["cuts"]["totalCount"], services(&preview).len());
+        preview
     }
 
     async fn brakes(&self) -> Value {
         let query = "{ dunningBrakes(first: 10) { nodes { id reasons suspensions subscribers ofSubscribers firstOn lastOn endedAt
-            releasedOn releaseReason } } }";
-        self.gql(query, json!({})).await.at("dunningBrakes.nodes")
+            releasedOn releaseReason } totalCount } }";
+        let brakes = self.gql(query, json!({})).await.at("dunningBrakes");
+        assert_eq!(brakes["totalCount"], brakes["nodes"].as_array().unwrap().len());
+        brakes["nodes"].clone()
     }
 }
 

@@ -45,9 +45,12 @@ async fn a_promise_lets_a_debtor_on_at_once_until_it_is_broken_or_kept() {
     assert_eq!(isp.status(&service).await, "ACTIVE");
     let kept = isp.gql(OF, json!({ "id": second["promise"]["id"] })).await;
     assert_eq!(kept.at("promiseToPay.status"), "KEPT");
-    let list = "query($id: ID!) { promisesToPay(first: 10, filter: { subscriberId: $id }) { nodes { status } } }";
-    let list = isp.gql(list, json!({ "id": ravi })).await.at("promisesToPay.nodes");
-    assert_eq!(list, json!([{ "status": "KEPT" }, { "status": "BROKEN" }]));
+    let list = "query($id: ID!) { promisesToPay(first: 10, filter: { subscriberId: $id }) { nodes { status } totalCount } }";
+    let list = isp.gql(list, json!({ "id": ravi })).await.at("promisesToPay");
+    assert_eq!(
+        list,
+        json!({ "nodes": [{ "status": "KEPT" }, { "status": "BROKEN" }], "totalCount": 2 })
+    );
 }
 
 #[tokio::test]

@@ -248,6 +248,11 @@ impl<'a> Ask<'a> {
             // Whoever signs out signs in again for the next request.
             self.app.tokens.lock().await.remove(&(self.host.clone(), self.who.clone()));
         }
+        assert!(
+            !lacks_a_total(&answer.body),
+            "a list was asked how long it is: {query}: {}",
+            answer.text
+        );
         answer
     }
 
@@ -380,5 +385,14 @@ impl Answer {
             .as_object()
             .unwrap_or_else(|| panic!("no data: {}", self.text));
         data.values().next().cloned().unwrap_or_default()
+    }
+}
+
+/// Whether some list in it does not say how long it is.
+fn lacks_a_total(value: &Value) -> bool {
+    match value {
+        Value::Object(fields) => fields.get("totalCount").is_some_and(Value::is_null) || fields.values().any(lacks_a_total),
+        Value::Array(items) => items.iter().any(lacks_a_total),
+        _ => false,
     }
 }

@@ -338,6 +338,6 @@ impl DunningPreview {
 
     /// All whom it would cut if nothing stopped it, prepaid ones included, in the order of their services' creation.
     async fn cuts(&self, ctx: &Context<'_>) -> CutConnection {
-        CutConnection::of(ctx, self.0.cuts.clone(), None, |c| c.service_id)
+        CutConnection::of(ctx, self.0.cuts.clone(), Some(self.0.all), |c| c.service_id)
     }
 }

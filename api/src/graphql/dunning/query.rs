@@ -46,11 +46,16 @@ impl DunningQuery {
         #[graphql(desc = "Begins behind the object that this cursor names.")] after: Option<String>,
     ) -> ApiResult<Option<DunningBrakeConnection>> {
         let request = PageRequest::new(first, after.as_deref())?;
-        let rows = ctx
+        let total = page::wants_total(ctx);
+        let (rows, total) = ctx
             .rq()
-            .read(async move |tx| dunning::brakes(tx, request.clone()).await)
+            .read(async move |tx| {
+                let rows = dunning::brakes(tx, request.clone()).await?;
+                let total = if total { Some(dunning::count_brakes(tx).await?) } else { None };
+                Ok((rows, total))
+            })
             .await?;
-        Ok(Some(DunningBrakeConnection::of(ctx, rows, None, |b| b.id)))
+        Ok(Some(DunningBrakeConnection::of(ctx, rows, total, |b| b.id)))
     }
 
     /// Times in which nobody is switched off for want of money, newest first; of the last year.
@@ -91,11 +96,20 @@ impl DunningQuery {
             request.first = 0;
         }
         let status = filter.status.map(Into::into);
-        let mut rows = ctx
+        let total = page::wants_total(ctx);
+        let (mut rows, total) = ctx
             .rq()
-            .read(async move |tx| dunning::list(tx, request.clone(), of, status).await)
+            .read(async move |tx| {
+                let rows = dunning::list(tx, request.clone(), of, status).await?;
+                let total = match (total, nothing) {
+                    (false, _) => None,
+                    (true, true) => Some(0),
+                    (true, false) => Some(dunning::count(tx, of, status).await?),
+                };
+                Ok((rows, total))
+            })
             .await?;
         rows.has_next = rows.has_next && !nothing;
-        Ok(Some(PromiseToPayConnection::of(ctx, rows, None, |p| p.id)))
+        Ok(Some(PromiseToPayConnection::of(ctx, rows, total, |p| p.id)))
     }
 }

@@ -96,15 +96,24 @@ impl LedgerAccount {
         let request = PageRequest::new(first, after.as_deref())?;
         let days = (from.map(|d| d.0), to.map(|d| d.0));
         let account = self.0.clone();
-        let rows = ctx
+        let total = page::wants_total(ctx);
+        let (rows, total) = ctx
             .rq()
-            .read(async move |tx| ledger::postings(tx, &account, request.clone(), days).await)
+            .read(async move |tx| {
+                let rows = ledger::postings(tx, &account, request.clone(), days).await?;
+                let total = if total {
+                    Some(ledger::count_postings(tx, account.id, days).await?)
+                } else {
+                    None
+                };
+                Ok((rows, total))
+            })
             .await?;
         let of = |posting| Posted {
             posting,
             account: self.0.clone(),
         };
-        Ok(LedgerPostingConnection::of(ctx, rows.map(of), None, |p| {
+        Ok(LedgerPostingConnection::of(ctx, rows.map(of), total, |p| {
             (p.posting.booked_on, p.posting.entry, p.posting.balance)
         }))
     }
