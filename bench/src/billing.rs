@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
+use trunkline_domain::runs::billing_run::LANES;
 
 use crate::documents::{self, Documents};
 use crate::ground::{Ground, SECRET};
@@ -26,7 +27,8 @@ pub struct Billing {
     pub tenants: u32,
     /// From `billingRunStart` to the run's end.
     pub run: f64,
-    /// Of it, by the worker's own account: reading, deciding, writing.
+    /// By the worker's own account: reading, deciding, writing, with the waiting for another's numbers. Of as many
+    /// transactions as are on their way at once.
     pub phases: [f64; 3],
     /// psql with the same rows: one INSERT … SELECT for each table, in one transaction.
     pub psql: f64,
@@ -50,7 +52,7 @@ impl Billing {
     }
 
     pub fn writing(&self) -> f64 {
-        self.psql / self.phases[2]
+        self.psql / (self.phases[2] / LANES as f64)
     }
 }
 

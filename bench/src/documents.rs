@@ -12,7 +12,7 @@ use crate::http::{Http, To};
 use crate::usage::{children, processor_time};
 
 /// Of whom the statement is, by the seed's numbering.
-const SUBSCRIBER: &str = "subscriber_01910003000070008000100000000001";
+const ACCOUNT_NUMBER: &str = "M1000001";
 const ENTRIES: usize = 1_000;
 const PDFS: usize = 400;
 const WARM_UP: usize = 40;
@@ -44,6 +44,8 @@ struct Caller {
     http: Http,
     host: String,
     token: String,
+    /// Whose statement it asks for.
+    subscriber: String,
 }
 
 impl Caller {
@@ -74,7 +76,18 @@ pub async fn measure(ground: &mut Ground, admin: &mut PgConnection) -> Result<Do
     ground.refresh_tokens().await?;
     let (host, token) = ground.isp(1);
     let http = Http::connect(&ground.server.address).await?;
-    let mut caller = Caller { http, host, token };
+    let subscriber = format!(
+        "SELECT 'subscriber_' || replace(id::text, '-', '') FROM \"{}\".subscriber WHERE account_number = $1",
+        ground.role(1)
+    );
+    let subscriber = sqlx::query_scalar(AssertSqlSafe(subscriber)).bind(ACCOUNT_NUMBER);
+    let subscriber = subscriber.fetch_one(&mut *admin).await?;
+    let mut caller = Caller {
+        http,
+        host,
+        token,
+        subscriber,
+    };
     let (took, rendering) = invoices(ground, &mut caller, admin).await?;
     pay(&mut caller).await?;
     let query = "query($id: ID!) { accountStatement(subscriberId: $id) { pdfUrl entries { bookedOn description kind \
@@ -83,7 +96,7 @@ pub async fn measure(ground: &mut Ground, admin: &mut PgConnection) -> Result<Do
     let (mut entries, mut statement_bytes) = (0, 0);
     for _ in 0..STATEMENTS {
         let begun = Instant::now();
-        let answer = caller.ask(query, json!({ "id": SUBSCRIBER })).await?;
+        let answer = caller.ask(query, json!({ "id": caller.subscriber })).await?;
         statement.push(begun.elapsed());
         entries = answer["accountStatement"]["entries"].as_array().map_or(0, Vec::len);
         let url = answer["accountStatement"]["pdfUrl"].as_str().context("its PDF")?.to_owned();
@@ -135,7 +148,8 @@ async fn pay(caller: &mut Caller) -> Result<()> {
 
 async fn record_payment(caller: &mut Caller) -> Result<()> {
     let query = "mutation($i: PaymentRecordInput!) { paymentRecord(input: $i) { payment { id } userErrors { message } } }";
-    let input = json!({ "subscriberId": SUBSCRIBER, "amount": "1.00", "method": "CASH", "idempotencyKey": Uuid::now_v7() });
+    let input =
+        json!({ "subscriberId": caller.subscriber, "amount": "1.00", "method": "CASH", "idempotencyKey": Uuid::now_v7() });
     let answer = caller.ask(query, json!({ "i": input })).await?;
     ensure!(answer.pointer("/paymentRecord/payment/id").is_some(), "{answer}");
     Ok(())

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use trunkline_domain::runs::billing_run::LANES;
+
 use super::{VERDICTS, verdict};
 use crate::billing::Billing;
 
@@ -16,7 +18,7 @@ pub fn markdown(b: &Billing) -> String {
         "\n### Billing runs\n\n\
          One plan line, two taxes, a ledger entry with its transfers, coverage, audit and event for each invoice.\n\n\
          | what | seconds | invoices/s | |\n|---|--:|--:|---|\n\
-         | a run of {services} services in one ISP | {:.2} | {:.0} | reading {read:.2} s, deciding {decide:.2} s, writing {write:.2} s |\n\
+         | a run of {services} services in one ISP | {:.2} | {:.0} | {LANES} transactions at a time: reading {read:.2} s, deciding {decide:.2} s, writing {write:.2} s, added up |\n\
          | psql writing the same rows, keys and indexes | {:.2} | {:.0} | one INSERT … SELECT for each table, in one transaction |\n\
          | the same run again, with nothing to do | {:.2} | | |\n\
          | a dry run | {:.2} | {:.0} | |\n\
