@@ -2,7 +2,7 @@
 -- two taxes, and each charged and paid once before. Ids are the same in every ISP, so that rows can be copied between them.
 
 -- Of one row of a kind, like those of a year in which somebody joined every minute or so (UUID version 7).
-CREATE FUNCTION pg_temp.id(kind int, k int) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$
+CREATE OR REPLACE FUNCTION pg_temp.id(kind int, k int) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$
     SELECT (lpad(to_hex(1690000000000 + k::bigint * 300007 + kind), 12, '0') || '7' || left(h, 3) || '8' || substr(h, 4, 15))::uuid
     FROM md5(kind || '/' || k) AS h
 $$;
