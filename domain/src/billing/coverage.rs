@@ -105,6 +105,18 @@ pub async fn covered_of(tx: &TenantTx, services: &[ServiceId]) -> Result<HashMap
     Ok(all)
 }
 
+/// Whether something of that time was charged on top, for a dearer plan.
+pub async fn has_difference(tx: &TenantTx, service: ServiceId, period: Period) -> Result<bool> {
+    let found = tx
+        .sql(
+            "SELECT EXISTS (SELECT FROM coverage WHERE service_id = $1 AND charge LIKE 'difference %' AND period && tstzrange($2, $3, '[)'))",
+        )
+        .bind(service)
+        .bind(period.start())
+        .bind(period.end());
+    Ok(found.scalar().await?.unwrap_or(false))
+}
+
 /// Lets what was charged for one period of a service cover another, of so many days: it began when it was paid for. The
 /// invoice's line stays as it was written.
 pub async fn move_coverage(tx: &TenantTx, service: ServiceId, from: Period, to: Period, days: Option<i32>) -> Result<()> {

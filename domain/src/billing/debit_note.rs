@@ -150,6 +150,7 @@ async fn draft(
     let of_lines = cmd.lines.iter().zip(lines).zip(computed.lines);
     let lines = of_lines.map(|((asked, line), amounts)| {
         Ok(issuing::DraftLine {
+            spread: None,
             id: InvoiceLineId::new(),
             kind: InvoiceLineKind::Adjustment,
             description: asked.description.clone().unwrap_or_else(|| line.description.clone()),

@@ -12,10 +12,11 @@ use super::entity::{InvoiceLineKind, TaxRegistration};
 use super::issue::NewInvoice;
 use super::lines::{NewLine, place};
 use super::rules::{
-    BillingSettings, ComputedInvoice, ComputedLine, InvoiceTotals, LineError, Place, TaxAmount, TaxRuleSet, compute_invoice,
+    BillingSettings, Charge, ComputedInvoice, ComputedLine, InvoiceTotals, LineError, Place, TaxAmount, TaxRuleSet,
+    compute_invoice,
 };
 use super::{numbers, registrations, setup, write};
-use crate::kernel::calendar::Period;
+use crate::kernel::calendar::{Period, Zone};
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::ids::{InvoiceId, InvoiceLineId, PlanId, ServiceId, SubscriberId, TaxRegistrationId};
@@ -79,6 +80,8 @@ pub(super) struct DraftLine {
     pub period: Option<Period>,
     /// Under which charge the period is covered.
     pub covered_as: String,
+    /// Over how many days its price is spread, where it charges another number of them.
+    pub spread: Option<i32>,
     /// JSON.
     pub explanation: String,
     pub taxes: Vec<TaxAmount>,
@@ -285,6 +288,16 @@ impl Issuing {
     }
 }
 
+/// A part of a period that was moved to one of another number of days is charged as the same part of what it was.
+fn spread(charge: &Charge, period: Option<Period>, zone: Tz) -> Result<Option<i32>> {
+    let (Charge::Period { days: Some(share), .. }, Some(period)) = (charge, period) else {
+        return Ok(None);
+    };
+    let days = Zone::from(zone).days_in(period);
+    let days = (days != i64::from(share.charged())).then_some(days);
+    days.map(i32::try_from).transpose().map_err(Error::internal)
+}
+
 fn draft_line(line: &NewLine, amounts: ComputedLine, subscriber: SubscriberId, zone: Tz) -> Result<DraftLine> {
     let id = InvoiceLineId::new();
     Ok(DraftLine {
@@ -300,6 +313,7 @@ fn draft_line(line: &NewLine, amounts: ComputedLine, subscriber: SubscriberId, z
         amount: amounts.amount.amount(),
         period: line.period(),
         covered_as: line.covered_as(id),
+        spread: spread(&amounts.explanation.line.charge, line.period(), zone)?,
         explanation: serde_json::to_string(&amounts.explanation)?,
         tax_code: amounts.explanation.line.treatment.code,
         taxes: amounts.taxes,

@@ -40,7 +40,9 @@ mod withholding;
 mod write;
 mod write_off;
 
-pub use coverage::{Covered, charged_through, covered, covered_of, first_invoice_of, move_coverage, shift_coverage};
+pub use coverage::{
+    Covered, charged_through, covered, covered_of, first_invoice_of, has_difference, move_coverage, shift_coverage,
+};
 pub use credit::{consume_again, undo_credit};
 pub use debit_note::{DebitLine, IssueDebitNote, debit_note_issue};
 pub use documents::{Document, documents_since};

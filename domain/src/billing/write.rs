@@ -233,10 +233,10 @@ async fn coverage(tx: &TenantTx, drafts: &[Draft]) -> Result<()> {
     }
     let written = tx
         .sql(
-            "INSERT INTO coverage (id, service_id, charge, period, invoice_line_id)
-             SELECT r.id, r.service_id, r.charge, tstzrange(r.starts_at, r.ends_at, '[)'), r.invoice_line_id
-             FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::uuid[])
-                 AS r(id, service_id, charge, starts_at, ends_at, invoice_line_id)",
+            "INSERT INTO coverage (id, service_id, charge, period, invoice_line_id, days)
+             SELECT r.id, r.service_id, r.charge, tstzrange(r.starts_at, r.ends_at, '[)'), r.invoice_line_id, nullif(r.days, 0)
+             FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::uuid[], $7::integer[])
+                 AS r(id, service_id, charge, starts_at, ends_at, invoice_line_id, days)",
         )
         .bind(rows.iter().map(|_| Uuid::now_v7()).collect::<Vec<_>>())
         .bind(rows.iter().map(|(_, service, _)| service.0).collect::<Vec<_>>())
@@ -244,6 +244,7 @@ async fn coverage(tx: &TenantTx, drafts: &[Draft]) -> Result<()> {
         .bind(rows.iter().map(|(.., period)| period.start()).collect::<Vec<_>>())
         .bind(rows.iter().map(|(.., period)| period.end()).collect::<Vec<_>>())
         .bind(rows.iter().map(|(line, ..)| line.id.0).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(line, ..)| line.spread.unwrap_or(0)).collect::<Vec<_>>())
         .run()
         .await;
     match written {

@@ -199,7 +199,7 @@ impl Held {
         Ok(())
     }
 
-    fn plan_next_charge(&mut self, tx: &TenantTx) -> Result<()> {
+    pub(super) fn plan_next_charge(&mut self, tx: &TenantTx) -> Result<()> {
         if self.service.state.is_on() {
             self.service.next_billing_on = match (self.plan.bill_in, self.service.billed_until) {
                 (BillIn::Advance, Some(until)) => self.advance_billing_on(tx, until),

@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use super::discounting::taken_off;
 use super::standing::Charge;
 use crate::addons::{OneTimeCharge, ServiceAddon};
-use crate::billing::rules::{DayShare, PeriodError};
+use crate::billing::rules::PeriodError;
 use crate::billing::{self, AddonCharge, NewLine, OfService, ServiceCharge};
 use crate::discounts::ServiceDiscount;
 use crate::kernel::calendar::{Period, Zone};
@@ -92,13 +92,9 @@ fn part_of(addon: &ServiceAddon, charge: Charge, zone: Zone) -> std::result::Res
     // Of a charge that is spread over other days than its own, the same share of each.
     let days = |period| u32::try_from(zone.days_in(period)).map_err(|_| PeriodError::OutsidePeriod);
     let (part, all) = (days(period)?, days(charge.period)?);
-    let share = match all == share.charged() {
-        true => DayShare::new(part, share.total())?,
-        false => DayShare::new(part * share.charged(), all * share.total())?,
-    };
     Ok(Some(Charge {
         period,
-        share: Some(share),
+        share: Some(share.part(part, all)?),
     }))
 }
 

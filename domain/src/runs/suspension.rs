@@ -32,8 +32,8 @@ impl Held {
             SuspensionCredit::None => Ok(false),
             SuspensionCredit::CreditDays => self.credit_days(tx, &suspension).await,
             SuspensionCredit::ShiftPeriod => match unpaid_period(&suspension, facts) {
-                Some(period) => self.begin_period_today(tx, period).await,
-                None => self.shift_period(tx, &suspension).await,
+                Some(period) if self.is_undivided(tx, period).await? => self.begin_period_today(tx, period).await,
+                _ => self.shift_period(tx, &suspension).await,
             },
         }
     }
@@ -97,6 +97,16 @@ impl Held {
         self.use_from(tx, to);
         self.move_discounts(tx, &schedule, charged.start(), to.start()).await?;
         Ok(true)
+    }
+
+    /// Whether no change of plan has parted the period: of one that was, the days before the change have been used.
+    async fn is_undivided(&self, tx: &TenantTx, charged: Period) -> Result<bool> {
+        if self.plan.period_unit == IntervalUnit::Hour {
+            return Ok(true);
+        }
+        let full = self.schedule(tx)?.containing(charged.start()).map_err(Error::internal)?;
+        let whole = full.is_some_and(|full| full.period == charged);
+        Ok(whole && !billing::has_difference(tx, self.service.id, charged).await?)
     }
 
     /// The days without service; None when there are none.

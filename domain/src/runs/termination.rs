@@ -96,6 +96,8 @@ impl Held {
         }
         if self.plan.bill_in == BillIn::Arrears {
             self.service.next_billing_on = self.service.next_billing_on.map(|on| on.min(day));
+            // Where it was to end sooner, it is not charged before it is used.
+            self.plan_next_charge(tx)?;
         }
         self.settle(tx, false).await
     }

@@ -212,7 +212,7 @@ fn share(tx: &TenantTx, of: &Creditable, piece: &Fragment) -> Result<Option<DayS
     let spread = piece.days.map(u32::try_from).transpose().map_err(Error::internal)?;
     let share = match spread.filter(|spread| *spread != charged.charged()) {
         None => DayShare::new(days, charged.total()),
-        Some(spread) => DayShare::new(days * charged.charged(), spread * charged.total()),
+        Some(spread) => charged.part(days, spread),
     };
     share.map(Some).map_err(Error::internal)
 }

@@ -90,6 +90,16 @@ impl DayShare {
         Self::new(days, total)
     }
 
+    /// What `part` of `all` days are of the full period, over all of which this share is spread evenly: in days themselves,
+    /// where that is exact.
+    pub fn part(self, part: u32, all: u32) -> Result<Self, PeriodError> {
+        let whole = all.saturating_mul(self.period_days);
+        match whole.checked_rem(self.days) {
+            Some(0) => Self::new(part, whole / self.days),
+            _ => Self::new(part.saturating_mul(self.days), whole),
+        }
+    }
+
     /// Days charged.
     pub fn charged(self) -> u32 {
         self.days
