@@ -209,8 +209,11 @@ impl Worker {
         let db = TenantDb::new(self.database.clone(), job.tenant.clone(), Arc::new(Actor::System)).under(job.lease);
         match work {
             Work::WithDatabase(run) => {
-                run(db, job.payload.clone()).await?;
-                self.queue.finish(job.lease).await
+                run(db.clone(), job.payload.clone()).await?;
+                match db.job_has_ended() {
+                    true => Ok(()),
+                    false => self.queue.finish(job.lease).await,
+                }
             }
             Work::InTransaction(run) => {
                 let delivery: Delivery = serde_json::from_value(job.payload.clone())?;

@@ -148,6 +148,11 @@ impl Held {
         Ok(())
     }
 
+    /// Whether it is not as RADIUS and everybody else know it.
+    pub fn has_changed(&self) -> bool {
+        self.service != self.before || self.service.version != self.told.0 || self.issued.invoices > 0
+    }
+
     /// Whether it is written down as pending.
     pub fn was_pending(&self) -> bool {
         self.before.state == ServiceState::Pending

@@ -43,6 +43,8 @@ pub(super) enum Purpose {
 pub(super) struct Done {
     pub issued: Tally,
     pub services: Vec<ServiceId>,
+    /// How many of these are not as they were.
+    pub changed: usize,
     pub aside: Vec<ServiceId>,
 }
 
@@ -74,6 +76,7 @@ pub(super) async fn together(tx: &TenantTx, ids: &[ServiceId], date: NaiveDate, 
         }
     }
     done.issued = desk.consolidate(tx)?;
+    done.changed = changed.iter().filter(|held| held.has_changed()).count();
     lap.end("decide");
     if purpose == Purpose::Write {
         Held::keep_all(tx, &changed).await?;
@@ -98,15 +101,15 @@ impl Lap {
     }
 }
 
-/// Brings one service up to the date.
-pub(super) async fn alone(tx: &TenantTx, id: ServiceId, date: NaiveDate) -> Result<Tally> {
+/// Brings one service up to the date; whether that has changed it, and what was issued.
+pub(super) async fn alone(tx: &TenantTx, id: ServiceId, date: NaiveDate) -> Result<(bool, Tally)> {
     let Some(mut held) = Held::lock(tx, id).await? else {
-        return Ok(Tally::default());
+        return Ok((false, Tally::default()));
     };
     held.bring_up_to(tx, date).await?;
-    let issued = held.issued;
+    let (changed, issued) = (held.has_changed(), held.issued);
     held.keep(tx, None).await?;
-    Ok(issued)
+    Ok((changed, issued))
 }
 
 /// Looks at one service again; see [`RefreshService`].

@@ -82,18 +82,25 @@ async fn charging(tx: &TenantTx, date: NaiveDate, after: Option<Chargeable>, lim
 pub(super) struct OfPayer {
     pub payer: SubscriberId,
     pub service: ServiceId,
+    /// The run has looked at it, and it stayed due.
+    pub seen: bool,
 }
 
 /// Where one pays for several: all services that are to be charged by that day and that are paid for by whoever pays for one
 /// of these.
-pub(super) async fn of_payers(tx: &TenantTx, date: NaiveDate, services: &[ServiceId]) -> Result<Vec<OfPayer>> {
+pub(super) async fn of_payers(
+    tx: &TenantTx,
+    date: NaiveDate,
+    after: Option<Chargeable>,
+    services: &[ServiceId],
+) -> Result<Vec<OfPayer>> {
     tx.sql(
         "WITH payer AS MATERIALIZED (
              SELECT DISTINCT COALESCE(p.bill_to_id, p.id) AS id FROM service v JOIN subscriber p ON p.id = v.subscriber_id
              WHERE EXISTS (SELECT FROM subscriber WHERE bill_to_id IS NOT NULL) AND v.id = ANY($1)
                  AND (p.bill_to_id IS NOT NULL OR EXISTS (SELECT FROM subscriber o WHERE o.bill_to_id = p.id))
          )
-         SELECT payer.id AS payer, s.id AS service
+         SELECT payer.id AS payer, s.id AS service, ((s.next_billing_on, s.id) <= ($3::date, $4::uuid)) IS TRUE AS seen
          FROM payer CROSS JOIN LATERAL (SELECT payer.id UNION ALL SELECT o.id FROM subscriber o WHERE o.bill_to_id = payer.id) AS w
              JOIN service s ON s.subscriber_id = w.id
          WHERE s.status IN ('ACTIVE', 'GRACE', 'SUSPENDED') AND s.next_billing_on <= $2
@@ -101,14 +108,21 @@ pub(super) async fn of_payers(tx: &TenantTx, date: NaiveDate, services: &[Servic
     )
     .bind(ServiceId::array(services))
     .bind(date)
+    .bind(after.map(|a| a.next_billing_on))
+    .bind(after.map(|a| a.id))
     .all()
     .await
 }
 
-/// Services as they share transactions, so many each: what one pays for is not parted, however much it is.
-pub(super) fn batches(services: &[ServiceId], bundles: Vec<OfPayer>, size: usize) -> Vec<Vec<ServiceId>> {
+/// Services as they share transactions, so many each: what one pays for is not parted, however much it is. Of a dry run all
+/// services stay due: those that one pays for were counted with the first of them.
+pub(super) fn batches(services: &[ServiceId], bundles: Vec<OfPayer>, dry_run: bool, size: usize) -> Vec<Vec<ServiceId>> {
     let payer: HashMap<ServiceId, SubscriberId> = bundles.iter().map(|b| (b.service, b.payer)).collect();
     let mut bundles = by(bundles, |b| b.payer);
+    bundles.retain(|_, bundle| {
+        let seen = bundle.extract_if(.., |b| b.seen).count();
+        !(dry_run && seen > 0)
+    });
     let mut batches: Vec<Vec<ServiceId>> = Vec::new();
     for service in services {
         let whole = match payer.get(service) {
@@ -190,7 +204,11 @@ mod tests {
         let services: Vec<ServiceId> = (0..7).map(|_| ServiceId::new()).collect();
         let (one, other) = (SubscriberId::new(), SubscriberId::new());
         let later = ServiceId::new();
-        let bundle = |payer, service| OfPayer { payer, service };
+        let bundle = |payer, service| OfPayer {
+            payer,
+            service,
+            seen: false,
+        };
         let bundles = vec![
             bundle(one, services[1]),
             bundle(one, services[5]),
@@ -198,7 +216,7 @@ mod tests {
             bundle(other, services[4]),
             bundle(other, services[6]),
         ];
-        let placed = batches(&services, bundles, 2);
+        let placed = batches(&services, bundles.clone(), false, 2);
         let wanted = [
             vec![services[0]],
             vec![services[1], services[5], later],
@@ -206,7 +224,16 @@ mod tests {
             vec![services[4], services[6]],
         ];
         assert_eq!(placed, wanted);
-        assert_eq!(batches(&services, Vec::new(), 4), [&services[..4], &services[4..]]);
-        assert!(batches(&[], Vec::new(), 4).is_empty());
+        let seen = |b: &OfPayer| OfPayer {
+            seen: b.service == services[1],
+            ..*b
+        };
+        let bundles: Vec<OfPayer> = bundles.iter().map(seen).collect();
+        let real = batches(&services[2..], bundles.clone(), false, 2);
+        assert_eq!(real[1..], [vec![services[4], services[6]], vec![services[5], later]]);
+        let dry = batches(&services[2..], bundles, true, 2);
+        assert_eq!(dry, [&services[2..4], &[services[4], services[6]]]);
+        assert_eq!(batches(&services, Vec::new(), false, 4), [&services[..4], &services[4..]]);
+        assert!(batches(&[], Vec::new(), false, 4).is_empty());
     }
 }

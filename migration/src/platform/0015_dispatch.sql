@@ -1,4 +1,4 @@
--- Turns events of each of 20 tenants after one into jobs, one per handler: a thousand of one tenant, fewer each the more
+-- Turns events of each of 20 tenants after one into jobs, one per handler: five hundred of one tenant, fewer each the more
 -- there are that have any, 50 at least. Events of kinds that the caller does not know stay. Whose events they were, and the
 -- last tenant that was looked at: null when none after p_after has events.
 CREATE OR REPLACE FUNCTION platform.dispatch_events(p_after integer, p_kinds text[], p_events text[], p_handlers text[], p_now timestamptz)
@@ -19,7 +19,7 @@ $$
         SELECT c.id FROM lane l, LATERAL (
             SELECT o.id FROM platform.outbox o
             WHERE (o.tenant_id, o.id) > (l.tenant_id, 0) AND (o.tenant_id, o.id) < (l.tenant_id + 1, 0) AND o.kind = ANY (p_kinds)
-            ORDER BY o.tenant_id, o.id LIMIT GREATEST(50, 1000 / (SELECT count(*) FROM lane)) FOR UPDATE SKIP LOCKED) c
+            ORDER BY o.tenant_id, o.id LIMIT GREATEST(50, 500 / (SELECT count(*) FROM lane)) FOR UPDATE SKIP LOCKED) c
     ), gone AS (
         DELETE FROM platform.outbox o WHERE o.id = ANY (ARRAY(SELECT c.id FROM chosen c)) RETURNING o.id, o.tenant_id, o.event_id, o.kind, o.payload
     ), made AS (

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use trunkline_migration::TENANT_SCHEMA_VERSION;
 
@@ -17,6 +18,7 @@ pub struct TenantDb {
     tenant: Tenant,
     actor: Arc<Actor>,
     lease: Option<Lease>,
+    ended: Arc<AtomicBool>,
 }
 
 impl TenantDb {
@@ -26,6 +28,7 @@ impl TenantDb {
             tenant,
             actor,
             lease: None,
+            ended: Arc::default(),
         }
     }
 
@@ -36,6 +39,11 @@ impl TenantDb {
             lease: Some(lease),
             ..self
         }
+    }
+
+    /// Whether the job was ended by its last transaction.
+    pub fn job_has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
     }
 
     pub fn tenant(&self) -> &Tenant {
@@ -59,17 +67,6 @@ impl TenantDb {
         Ok(out)
     }
 
-    /// As [`Self::write`], for a job of many transactions: it is not to blame for workers that die so long as it gets on.
-    pub async fn write_on<T>(&self, work: impl AsyncFn(&TenantTx) -> Result<T>) -> Result<T> {
-        let tx = self.begin(false).await?;
-        let out = self.twice(&tx, work).await?;
-        if let Some(lease) = &self.lease {
-            tx.advance_job(lease).await?;
-        }
-        tx.commit().await?;
-        Ok(out)
-    }
-
     /// As [`Self::write`], for a job's last transaction: with it the job is done, so that what it adds up is added once.
     pub async fn write_last<T>(&self, work: impl AsyncFn(&TenantTx) -> Result<T>) -> Result<T> {
         let tx = self.begin(false).await?;
@@ -78,6 +75,7 @@ impl TenantDb {
             tx.end_job(lease).await?;
         }
         tx.commit().await?;
+        self.ended.store(true, Ordering::Release);
         Ok(out)
     }
 

@@ -31,6 +31,7 @@ pub struct TenantTx {
     rehearsal: Option<AtomicI64>,
     wake: Arc<Notify>,
     has_work: AtomicBool,
+    gets_on: AtomicBool,
 }
 
 impl TenantTx {
@@ -54,6 +55,7 @@ impl TenantTx {
             rehearsal: None,
             wake,
             has_work: AtomicBool::new(false),
+            gets_on: AtomicBool::new(false),
         }
     }
 
@@ -103,6 +105,7 @@ impl TenantTx {
         };
         begin::again(&mut conn, prologue, forget).await?;
         self.has_work.store(false, Ordering::Relaxed);
+        self.gets_on.store(false, Ordering::Relaxed);
         if let Some(moved) = &self.rehearsal {
             moved.store(0, Ordering::Relaxed);
         }
@@ -283,18 +286,18 @@ impl TenantTx {
         Ok(())
     }
 
-    /// Fails unless the job is still this worker's; then nobody takes it over before this transaction has ended.
-    pub(super) async fn hold_job(&self, lease: &Lease) -> Result<()> {
-        let held = self.sql("SELECT platform.hold_job($1, $2)").bind(lease.job).bind(lease.token);
-        still_ours(held.scalar::<Option<bool>>().await?.flatten())
+    /// What this transaction does need not be done again: the job gets on. Workers that die over it are counted anew.
+    pub fn gets_on(&self) {
+        self.gets_on.store(true, Ordering::Relaxed);
     }
 
-    /// As [`Self::hold_job`]; the job gets on, so that its attempts are counted anew.
-    pub(super) async fn advance_job(&self, lease: &Lease) -> Result<()> {
-        let held = self
-            .sql("SELECT platform.advance_job($1, $2)")
-            .bind(lease.job)
-            .bind(lease.token);
+    /// Fails unless the job is still this worker's; then nobody takes it over before this transaction has ended.
+    pub(super) async fn hold_job(&self, lease: &Lease) -> Result<()> {
+        let hold = match self.gets_on.load(Ordering::Relaxed) {
+            true => self.sql("SELECT platform.advance_job($1, $2)"),
+            false => self.sql("SELECT platform.hold_job($1, $2)"),
+        };
+        let held = hold.bind(lease.job).bind(lease.token);
         still_ours(held.scalar::<Option<bool>>().await?.flatten())
     }
 

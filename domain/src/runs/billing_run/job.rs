@@ -63,7 +63,7 @@ impl Job for RunPart {
 }
 
 /// Services that share a transaction. They are locked for as long as that takes, and the numbers for the last part of it: an
-/// interactive invoice waits less than a quarter of a second.
+/// interactive invoice waits for two of them at most, about a quarter of a second.
 const TOGETHER: u16 = 500;
 /// Transactions of a part: a job of about a second. Then other ISPs' jobs have their turns.
 const TRANSACTIONS: u16 = 8;
@@ -125,17 +125,18 @@ async fn next_batches(
     place: Place,
     together: u16,
 ) -> Result<(Vec<Vec<ServiceId>>, Option<Place>)> {
-    let date = run.billing_date;
+    let (date, dry_run) = (run.billing_date, run.dry_run);
     db.read(async move |tx| {
         let settings = billing::settings(tx).await?.settings;
         let (date, limit) = (date.min(tx.today()), together * TRANSACTIONS);
         let (services, next) = selection::services(tx, date, &settings, place, limit).await?;
         let next = (services.len() == usize::from(limit)).then_some(next);
         let bundles = match place {
-            Place::Charging(_) => selection::of_payers(tx, date, &services).await?,
+            Place::Charging(after) => selection::of_payers(tx, date, after, &services).await?,
             Place::Others(_) => Vec::new(),
         };
-        Ok((selection::batches(&services, bundles, usize::from(together)), next))
+        let batches = selection::batches(&services, bundles, dry_run, usize::from(together));
+        Ok((batches, next))
     })
     .await
 }
@@ -196,12 +197,13 @@ async fn all_together(db: &TenantDb, run: &BillingRun, services: Vec<ServiceId>)
     if run.dry_run {
         let work = async move |tx: &TenantTx| renewal::together(tx, &services, date.min(tx.today()), Purpose::Look).await;
         let done = db.rehearse(work).await?;
-        return Ok((Seen::of(&done.services, done.issued), done.aside));
+        return Ok((Seen::of(done.services.len(), done.issued), done.aside));
     }
-    db.write_on(async move |tx| {
+    db.write(async move |tx| {
         let done = renewal::together(tx, &services, date.min(tx.today()), Purpose::Write).await?;
-        record::visited(tx, id, &done.services, done.issued).await?;
-        Ok((Seen::default(), done.aside))
+        let changed = done.changed;
+        record::visited(tx, id, &done.services, changed, done.issued).await?;
+        Ok((Seen::unchanged(done.services.len() - changed), done.aside))
     })
     .await
 }
@@ -210,12 +212,13 @@ async fn one_alone(db: &TenantDb, run: &BillingRun, service: ServiceId) -> Resul
     let (id, date) = (run.id, run.billing_date);
     if run.dry_run {
         let work = async move |tx: &TenantTx| renewal::alone(tx, service, date.min(tx.today())).await;
-        return Ok(Seen::of(&[service], db.rehearse(work).await?));
+        let (_, issued) = db.rehearse(work).await?;
+        return Ok(Seen::of(1, issued));
     }
-    db.write_on(async move |tx| {
-        let issued = renewal::alone(tx, service, date.min(tx.today())).await?;
-        record::visited(tx, id, &[service], issued).await?;
-        Ok(Seen::default())
+    db.write(async move |tx| {
+        let (changed, issued) = renewal::alone(tx, service, date.min(tx.today())).await?;
+        record::visited(tx, id, &[service], usize::from(changed), issued).await?;
+        Ok(Seen::unchanged(usize::from(!changed)))
     })
     .await
 }
@@ -231,7 +234,7 @@ async fn park(db: &TenantDb, run: &BillingRun, service: ServiceId, e: &Error) ->
         _ => internal(),
     };
     let run = run.clone();
-    db.write_on(async move |tx| record::failed(tx, &run, service, &code, &message).await)
+    db.write(async move |tx| record::failed(tx, &run, service, &code, &message).await)
         .await
 }
 

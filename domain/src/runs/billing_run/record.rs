@@ -28,7 +28,8 @@ pub(super) async fn begin(tx: &TenantTx, run: &BillingRun) -> Result<bool> {
     Ok(begun == 1)
 }
 
-/// What a part of a run looked at and has not written down: a dry run does that once, at the part's end.
+/// What a part of a run looked at and has not written down: that is done once, at the part's end. Of a dry run it is
+/// everything; else services that stay as they are, which a part that is repeated looks at again.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Seen {
     services: usize,
@@ -36,9 +37,12 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    pub fn of(services: &[ServiceId], issued: Tally) -> Self {
-        let services = services.len();
+    pub fn of(services: usize, issued: Tally) -> Self {
         Self { services, issued }
+    }
+
+    pub fn unchanged(services: usize) -> Self {
+        Self::of(services, Tally::default())
     }
 
     pub fn add(&mut self, more: Self) {
@@ -48,9 +52,18 @@ impl Seen {
     }
 }
 
-/// Services were brought up to date.
-pub(super) async fn visited(tx: &TenantTx, run: BillingRunId, services: &[ServiceId], issued: Tally) -> Result<()> {
-    got_on(tx, run, Seen::of(services, issued)).await?;
+/// Services were brought up to date, which has changed so many of them.
+pub(super) async fn visited(
+    tx: &TenantTx,
+    run: BillingRunId,
+    services: &[ServiceId],
+    changed: usize,
+    issued: Tally,
+) -> Result<()> {
+    if changed > 0 {
+        tx.gets_on();
+    }
+    got_on(tx, run, Seen::of(changed, issued)).await?;
     tx.sql("UPDATE billing_failure SET resolved_at = $2 WHERE resolved_at IS NULL AND service_id = ANY($1)")
         .bind(ServiceId::array(services))
         .bind(tx.now())
@@ -74,9 +87,11 @@ pub(super) async fn failed(tx: &TenantTx, run: &BillingRun, service: ServiceId, 
         .bind(tx.now())
         .scalar()
         .await?;
-    let services = usize::from(first.unwrap_or(false));
-    let issued = Tally::default();
-    got_on(tx, run.id, Seen { services, issued }).await
+    if first != Some(true) {
+        return Ok(());
+    }
+    tx.gets_on();
+    got_on(tx, run.id, Seen::unchanged(1)).await
 }
 
 pub(super) async fn got_on(tx: &TenantTx, run: BillingRunId, Seen { services, issued }: Seen) -> Result<()> {
