@@ -143,7 +143,8 @@ pub async fn move_coverage(tx: &TenantTx, service: ServiceId, from: Period, to: 
 }
 
 /// Add-ons move with the time that they go with: what covers all of it covers all of the other; a part of it is given as many
-/// days later, and up to the same end if it went up to the end.
+/// days later, and up to the same end if it went up to the end. What is left of one, the rest of which was credited, keeps its
+/// days.
 async fn move_addons(tx: &TenantTx, service: ServiceId, from: Period, to: Period, days: Option<i32>) -> Result<()> {
     let zone = Zone::from(tx.tenant().timezone());
     let later = u64::try_from(days_between(zone.local_date(from.start()), zone.local_date(to.start()))).unwrap_or(0);
@@ -156,7 +157,9 @@ async fn move_addons(tx: &TenantTx, service: ServiceId, from: Period, to: Period
         } else {
             shifted(piece.starts_at).min(to.end())
         };
-        let ends_at = if piece.ends_at == from.end() {
+        let had = zone.days_in(piece.period()?);
+        let uncut = piece.spread.is_none_or(|spread| i64::from(spread) == had);
+        let ends_at = if uncut && piece.ends_at == from.end() {
             to.end()
         } else {
             shifted(piece.ends_at).min(to.end())
@@ -164,12 +167,13 @@ async fn move_addons(tx: &TenantTx, service: ServiceId, from: Period, to: Period
         let Ok(period) = Period::new(starts_at, ends_at) else {
             continue;
         };
-        let own_days = i32::try_from(zone.days_in(period)).map_err(Error::internal)?;
-        tx.sql("UPDATE coverage SET period = tstzrange($2, $3, '[)'), days = $4 WHERE id = $1")
+        let has = zone.days_in(period);
+        let spread = days.filter(|_| uncut && has != had).map(|_| i32::try_from(has));
+        tx.sql("UPDATE coverage SET period = tstzrange($2, $3, '[)'), days = COALESCE($4, days) WHERE id = $1")
             .bind(piece.id)
             .bind(starts_at)
             .bind(ends_at)
-            .bind(days.map(|_| own_days))
+            .bind(spread.transpose().map_err(Error::internal)?)
             .run()
             .await?;
     }
@@ -187,6 +191,8 @@ pub(super) struct Fragment {
     pub ends_at: DateTime<Utc>,
     /// The days that the line's price is spread over, where they are not those that it charges.
     pub days: Option<i32>,
+    /// The days that the line's price is spread over; None for hours.
+    pub spread: Option<i32>,
     /// What a full period costs on these days, where it is not the line's price.
     pub price: Option<Decimal>,
 }
@@ -252,7 +258,7 @@ async fn pieces(
 ) -> Result<Vec<Fragment>> {
     tx.sql(
         "SELECT c.id, c.charge, c.invoice_line_id, l.invoice_id, lower(c.period) AS starts_at, upper(c.period) AS ends_at,
-             c.days, c.price
+             c.days, COALESCE(c.days, (l.explanation #>> '{line,charge,days,days}')::integer) AS spread, c.price
          FROM coverage c JOIN invoice_line l ON l.id = c.invoice_line_id
          WHERE c.service_id = $1 AND c.period && tstzrange($2, $3, '[)')
              AND ($4::text IS NULL OR c.charge = $4) ORDER BY lower(c.period), l.invoice_id, c.charge",

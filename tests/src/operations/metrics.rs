@@ -107,7 +107,7 @@ async fn labels_hold_nothing_that_somebody_chose_and_numbers_move() {
     traffic(&app, &server).await;
     let mut text = String::new();
     let mut after = Vec::new();
-    until("the failed job shows", Duration::from_secs(20), async || {
+    until("the failed job shows", Duration::from_secs(90), async || {
         (text, after) = scrape(&server).await;
         sum(&after, "trunkline_jobs_total", &["billing.renew", "failed"]).is_some_and(|n| n >= 1.0)
             && sum(&after, "trunkline_outbox_events", &[]) == Some(0.0)

@@ -401,5 +401,5 @@ lives! {
     lives_in_kolkata: "asha" "Asia/Kolkata" [16154046346852824258, 8698286195664362134];
     lives_in_nairobi: "asha" "Africa/Nairobi" [];
     lives_in_new_york: "chandra" "America/New_York" [];
-    lives_in_auckland: "chandra" "Pacific/Auckland" [8937032837867416405];
+    lives_in_auckland: "chandra" "Pacific/Auckland" [8937032837867416405, 2152691551775721603];
 }

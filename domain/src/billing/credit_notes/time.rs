@@ -240,7 +240,7 @@ fn whole_lines(mut parts: Vec<CreditedPart>, gone: &[InvoiceLineId]) -> Vec<Cred
 }
 
 impl Fragment {
-    fn period(&self) -> Result<Period> {
+    pub(in crate::billing) fn period(&self) -> Result<Period> {
         Period::new(self.starts_at, self.ends_at).map_err(Error::internal)
     }
 }
