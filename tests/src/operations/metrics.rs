@@ -98,7 +98,7 @@ async fn labels_hold_nothing_that_somebody_chose_and_numbers_move() {
         ("trunkline_tenants_quarantined", "", 0.0),
         ("trunkline_database_up", "", 1.0),
         ("trunkline_jobs", "PARKED", 0.0),
-        ("trunkline_database_connections_limit", "platform", 4.0),
+        ("trunkline_database_connections_limit", "platform", 6.0),
         ("trunkline_build_info", "", 1.0),
     ] {
         let labels: Vec<&str> = [with].into_iter().filter(|w| !w.is_empty()).collect();
