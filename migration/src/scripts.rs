@@ -51,7 +51,7 @@ pub(crate) const TENANT: &[Script] = scripts![
     35 "tenant/0035_debit_notes_and_void.sql",
     38 "tenant/0038_receipts.sql",
     40 "tenant/0040_run_hour.sql",
-    41 "tenant/0041_bill_to.sql",
+    42 "tenant/0042_bill_to.sql",
 ];
 
 /// The steps of the shared schemas that this binary needs, as `(scope, version)`.
