@@ -155,7 +155,10 @@ impl Owner<'_> {
         let slug = self.slug;
         let (journal, beancount) = (dir.join(format!("{slug}.journal")), dir.join(format!("{slug}.beancount")));
         // The demo lives on: it may be an ISP's midnight just now.
+        let mut attempts = 0;
         let (given, subscribers) = loop {
+            attempts += 1;
+            assert!(attempts <= 5, "{slug}: the books do not stand still");
             let given = self.balances("ledgerAccounts", "name").await;
             let subscribers = self.balances("subscribers", "accountNumber").await;
             self.journal("HLEDGER", &journal).await;

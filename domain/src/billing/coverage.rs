@@ -189,9 +189,7 @@ pub(super) struct Fragment {
     pub invoice_id: InvoiceId,
     pub starts_at: DateTime<Utc>,
     pub ends_at: DateTime<Utc>,
-    /// The days that the line's price is spread over, where they are not those that it charges.
-    pub days: Option<i32>,
-    /// The days that the line's price is spread over; None for hours.
+    /// The days that the line's price is spread over: those that it charges, unless they were moved; None for hours.
     pub spread: Option<i32>,
     /// What a full period costs on these days, where it is not the line's price.
     pub price: Option<Decimal>,
@@ -258,7 +256,7 @@ async fn pieces(
 ) -> Result<Vec<Fragment>> {
     tx.sql(
         "SELECT c.id, c.charge, c.invoice_line_id, l.invoice_id, lower(c.period) AS starts_at, upper(c.period) AS ends_at,
-             c.days, COALESCE(c.days, (l.explanation #>> '{line,charge,days,days}')::integer) AS spread, c.price
+             COALESCE(c.days, (l.explanation #>> '{line,charge,days,days}')::integer) AS spread, c.price
          FROM coverage c JOIN invoice_line l ON l.id = c.invoice_line_id
          WHERE c.service_id = $1 AND c.period && tstzrange($2, $3, '[)')
              AND ($4::text IS NULL OR c.charge = $4) ORDER BY lower(c.period), l.invoice_id, c.charge",

@@ -150,7 +150,6 @@ async fn draft(
     let of_lines = cmd.lines.iter().zip(lines).zip(computed.lines);
     let lines = of_lines.map(|((asked, line), amounts)| {
         Ok(issuing::DraftLine {
-            spread: None,
             id: InvoiceLineId::new(),
             kind: InvoiceLineKind::Adjustment,
             description: asked.description.clone().unwrap_or_else(|| line.description.clone()),
@@ -163,6 +162,7 @@ async fn draft(
             amount: amounts.amount.amount(),
             period: None,
             covered_as: String::new(),
+            spread: None,
             explanation: serde_json::to_string(&amounts.explanation)?,
             tax_code: amounts.explanation.line.treatment.code,
             taxes: amounts.taxes,

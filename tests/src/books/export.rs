@@ -7,7 +7,7 @@ use serde_json::json;
 use tower::ServiceExt;
 
 use super::shop::{export, get, trade};
-use crate::harness::{TestApp, env, execute};
+use crate::harness::{TestApp, env};
 
 const PATH: &str = "/exports/journal?format=csv";
 
@@ -107,27 +107,7 @@ async fn a_long_journal_is_streamed() {
     let app = TestApp::new().await;
     let owner = app.on("asha").as_owner();
     let first = owner.first_subscriber("meera").await;
-    let tenant = app.db.tenants.iter().find(|t| t.slug == "asha").unwrap();
-    let subscriber = first.subscriber.strip_prefix("subscriber_").unwrap();
-    let mut admin = app.db.admin().await;
-    execute(
-        &mut admin,
-        format!(
-            "SET search_path = {role};
-             WITH e AS (
-                 INSERT INTO ledger_entry (id, kind, source_id, booked_on, description, created_at)
-                 SELECT gen_random_uuid(), 'test', gen_random_uuid(), date '2020-01-01' + (n / 1000), 'Entry ' || n, now()
-                 FROM generate_series(1, {entries}) n RETURNING id
-             )
-             INSERT INTO ledger_transfer (id, entry_id, debit_account_id, credit_account_id, amount)
-             SELECT gen_random_uuid(), e.id,
-                 (SELECT id FROM ledger_account WHERE kind = 'RECEIVABLE' AND subscriber_id = '{subscriber}'),
-                 (SELECT id FROM ledger_account WHERE kind = 'REVENUE'), 1 FROM e;
-             RESET search_path; ANALYZE {role}.ledger_entry; ANALYZE {role}.ledger_transfer",
-            role = tenant.role,
-        ),
-    )
-    .await;
+    super::entries_of(&app, &first.subscriber, u32::try_from(entries).unwrap()).await;
     let token = owner.token().await;
     for format in ["csv", "hledger", "beancount"] {
         let begun = std::time::Instant::now();

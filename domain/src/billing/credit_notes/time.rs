@@ -209,7 +209,7 @@ fn share(tx: &TenantTx, of: &Creditable, piece: &Fragment) -> Result<Option<DayS
     if days == 0 {
         return Ok(None);
     }
-    let spread = piece.days.map(u32::try_from).transpose().map_err(Error::internal)?;
+    let spread = piece.spread.map(u32::try_from).transpose().map_err(Error::internal)?;
     let share = match spread.filter(|spread| *spread != charged.charged()) {
         None => DayShare::new(days, charged.total()),
         Some(spread) => charged.part(days, spread),

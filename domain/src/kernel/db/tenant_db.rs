@@ -58,24 +58,27 @@ impl TenantDb {
     /// met this connection's prepared statements ("cached plan must not change result type"), when two transactions
     /// deadlocked or could not be serialised, it was rolled back and is run once more from the start.
     pub async fn write<T>(&self, work: impl AsyncFn(&TenantTx) -> Result<T>) -> Result<T> {
-        let tx = self.begin(false).await?;
-        let out = self.twice(&tx, work).await?;
-        if let Some(lease) = &self.lease {
-            tx.hold_job(lease).await?;
-        }
-        tx.commit().await?;
-        Ok(out)
+        self.commit(work, async |tx, lease| tx.hold_job(lease).await).await
     }
 
     /// As [`Self::write`], for a job's last transaction: with it the job is done, so that what it adds up is added once.
     pub async fn write_last<T>(&self, work: impl AsyncFn(&TenantTx) -> Result<T>) -> Result<T> {
+        let out = self.commit(work, async |tx, lease| tx.end_job(lease).await).await?;
+        self.ended.store(true, Ordering::Release);
+        Ok(out)
+    }
+
+    async fn commit<T>(
+        &self,
+        work: impl AsyncFn(&TenantTx) -> Result<T>,
+        show: impl AsyncFn(&TenantTx, &Lease) -> Result<()>,
+    ) -> Result<T> {
         let tx = self.begin(false).await?;
         let out = self.twice(&tx, work).await?;
         if let Some(lease) = &self.lease {
-            tx.end_job(lease).await?;
+            show(&tx, lease).await?;
         }
         tx.commit().await?;
-        self.ended.store(true, Ordering::Release);
         Ok(out)
     }
 
