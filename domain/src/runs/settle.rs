@@ -1,11 +1,11 @@
 use chrono::{DateTime, Utc};
 
 use super::held::Held;
-use super::standing::{Facts, Standing, moved_to};
+use super::standing::{Facts, Standing};
 use crate::billing;
 use crate::kernel::calendar::{IntervalUnit, Period};
 use crate::kernel::db::TenantTx;
-use crate::kernel::error::{Error, Result};
+use crate::kernel::error::Result;
 use crate::kernel::ids::ServiceId;
 use crate::services::{ServiceState, SuspensionCause};
 
@@ -101,18 +101,7 @@ impl Held {
     /// What waited for its payment waits no longer: what was charged lies where it was charged, or today if that is later.
     pub(super) async fn begin_now(&mut self, tx: &TenantTx, charged: Period) -> Result<()> {
         self.service.awaits_payment = false;
-        let (zone, anchor) = (self.zone(tx), self.settings.billing_anchor());
-        // Checked before, so that counting from another start cannot fail.
-        let schedule = self.schedule(tx)?;
-        let from = |start| self.schedule_from(tx, start).unwrap_or(schedule);
-        let to = moved_to(charged, tx.now(), self.plan.period_unit, anchor, from, zone).map_err(Error::internal)?;
-        if to != charged {
-            self.desk.be_alone()?;
-            billing::move_coverage(tx, self.service.id, charged, to, self.days_of(tx, to)).await?;
-            self.use_from(tx, to);
-            self.move_discounts(tx, &schedule, charged.start(), to.start()).await?;
-        }
-        Ok(())
+        self.begin_today(tx, charged).await.map(|_| ())
     }
 
     /// The days of a period that something is spread over; None for hours.

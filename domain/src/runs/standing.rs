@@ -253,13 +253,14 @@ pub fn cut_at(charge: Charge, end: DateTime<Utc>, zone: Zone) -> Result<Option<C
     Ok(Some(Charge { period, share }))
 }
 
-/// Where a first period lies that was charged as `charged` and is paid at `paid_at`: there, or as much later as it was
-/// paid later. Whole days move by days, hours by the instant.
+/// Where a period lies that was charged as `charged` and is paid at `paid_at`: there, or as much later as it was paid later.
+/// Whole days move by days, hours by the instant. What is left of one (not `whole`) keeps the number of its days.
 pub fn moved_to(
     charged: Period,
     paid_at: DateTime<Utc>,
     unit: IntervalUnit,
     anchor: BillingAnchor,
+    whole: bool,
     schedule_from: impl Fn(DateTime<Utc>) -> Schedule,
     zone: Zone,
 ) -> Result<Period, PeriodError> {
@@ -270,16 +271,15 @@ pub fn moved_to(
     if start <= charged.start() {
         return Ok(charged);
     }
-    match (anchor, unit) {
+    let by_calendar = matches!(anchor, BillingAnchor::Calendar(_)) && matches!(unit, IntervalUnit::Month | IntervalUnit::Year);
+    if by_calendar || !(whole || unit == IntervalUnit::Hour) {
         // A stub charged by its days keeps their number; the next charge ends where the calendar wants it.
-        (BillingAnchor::Calendar(_), IntervalUnit::Month | IntervalUnit::Year) => {
-            let days = u64::try_from(zone.days_in(charged)).map_err(|_| PeriodError::OutsidePeriod)?;
-            let first = zone.local_date(start);
-            let until = first.checked_add_days(Days::new(days)).ok_or(PeriodError::OutsidePeriod)?;
-            Ok(Period::of_days(zone, first, until)?)
-        }
-        _ => Ok(schedule_from(start).period(0)?.period),
+        let days = u64::try_from(zone.days_in(charged)).map_err(|_| PeriodError::OutsidePeriod)?;
+        let first = zone.local_date(start);
+        let until = first.checked_add_days(Days::new(days)).ok_or(PeriodError::OutsidePeriod)?;
+        return Ok(Period::of_days(zone, first, until)?);
     }
+    Ok(schedule_from(start).period(0)?.period)
 }
 
 #[cfg(test)]

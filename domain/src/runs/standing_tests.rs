@@ -227,7 +227,7 @@ fn what_is_left_of_a_period_is_charged_by_its_days() {
 
 #[test]
 fn a_first_period_begins_when_it_is_paid() {
-    let moved = |from: &str, until: &str, paid: &str, anchor| {
+    let moved = |from: &str, until: &str, paid: &str, anchor, whole| {
         let charged = Period::of_days(zone(), day(from), day(until)).unwrap();
         let paid_at = at(paid) + TimeDelta::hours(15);
         let to = moved_to(
@@ -235,6 +235,7 @@ fn a_first_period_begins_when_it_is_paid() {
             paid_at,
             IntervalUnit::Month,
             anchor,
+            whole,
             |start| schedule(start, anchor),
             zone(),
         )
@@ -245,12 +246,13 @@ fn a_first_period_begins_when_it_is_paid() {
         )
     };
     let anniversary = BillingAnchor::Anniversary;
-    for (from, until, paid, anchor, expected) in [
+    for (from, until, paid, anchor, whole, expected) in [
         (
             "2026-04-01",
             "2026-05-01",
             "2026-04-01",
             anniversary,
+            true,
             ("2026-04-01", "2026-05-01"),
         ),
         (
@@ -258,6 +260,7 @@ fn a_first_period_begins_when_it_is_paid() {
             "2026-05-01",
             "2026-03-30",
             anniversary,
+            true,
             ("2026-04-01", "2026-05-01"),
         ),
         (
@@ -265,17 +268,27 @@ fn a_first_period_begins_when_it_is_paid() {
             "2026-05-01",
             "2026-05-04",
             anniversary,
+            true,
             ("2026-05-04", "2026-06-04"),
+        ),
+        (
+            "2026-04-18",
+            "2026-05-01",
+            "2026-05-04",
+            anniversary,
+            false,
+            ("2026-05-04", "2026-05-17"),
         ),
         (
             "2026-04-18",
             "2026-05-01",
             "2026-04-20",
             first_of_month(),
+            true,
             ("2026-04-20", "2026-05-03"),
         ),
     ] {
-        let (start, end) = moved(from, until, paid, anchor);
+        let (start, end) = moved(from, until, paid, anchor, whole);
         assert_eq!((start.as_str(), end.as_str()), expected, "{from} paid on {paid}");
     }
 }

@@ -32,7 +32,7 @@ impl Held {
             SuspensionCredit::None => Ok(false),
             SuspensionCredit::CreditDays => self.credit_days(tx, &suspension).await,
             SuspensionCredit::ShiftPeriod => match unpaid_period(&suspension, facts) {
-                Some(period) if self.is_undivided(tx, period).await? => self.begin_period_today(tx, period).await,
+                Some(period) if self.is_undivided(tx, period).await? => self.begin_today(tx, period).await,
                 _ => self.shift_period(tx, &suspension).await,
             },
         }
@@ -47,33 +47,36 @@ impl Held {
         Ok(!notes.is_empty() || skipped)
     }
 
-    /// What is left of the charged time is given after the suspension; later periods follow from there.
     async fn shift_period(&mut self, tx: &TenantTx, suspension: &Suspension) -> Result<bool> {
         let Some(off) = self.days_off(tx, suspension) else {
             return Ok(false);
         };
         let skipped = self.skip_uncharged(tx, off).await?;
-        let Some(billed) = self.service.billed_until.filter(|until| *until > off.start() && !skipped) else {
-            return Ok(skipped);
-        };
-        let shift = billing::shift_coverage(tx, self.service.id, off.start(), tx.today()).await?;
+        match self.service.billed_until.filter(|until| *until > off.start() && !skipped) {
+            Some(billed) => self.shift_from(tx, off.start(), billed).await.map(|()| true),
+            None => Ok(skipped),
+        }
+    }
+
+    /// What is left of the charged time from that instant on is given from today on; later periods follow from there.
+    async fn shift_from(&mut self, tx: &TenantTx, from: DateTime<Utc>, billed: DateTime<Utc>) -> Result<()> {
+        let shift = billing::shift_coverage(tx, self.service.id, from, tx.today()).await?;
         let (zone, before) = (self.zone(tx), self.schedule(tx)?);
         let later = |at| zone.start_of_day(shift.of(zone.local_date(at)));
         self.service.billed_until = Some(later(billed));
         self.service.period_ends_at = self
             .service
             .period_ends_at
-            .map(|end| if end > off.start() { later(end) } else { end });
+            .map(|end| if end > from { later(end) } else { end });
         // Where the end stays, so does the anchor: counted back from the last day of a short month it would be another.
         if later(billed) != billed {
             self.service.anchor_at = self.anchor_before(tx, later(billed))?.or(self.service.anchor_at);
             // The period that is charged ahead, if one is, and the one that was interrupted.
             let last = |end: DateTime<Utc>| end - TimeDelta::seconds(1);
             self.move_discounts(tx, &before, last(billed), last(later(billed))).await?;
-            self.move_discounts(tx, &before, off.start(), zone.start_of_day(tx.today()))
-                .await?;
+            self.move_discounts(tx, &before, from, zone.start_of_day(tx.today())).await?;
         }
-        Ok(true)
+        Ok(())
     }
 
     /// An anchor from which a period ends at that instant.
@@ -84,22 +87,34 @@ impl Held {
         Ok(interval.before(zone.local_date(end)).map(|day| zone.start_of_day(day)))
     }
 
-    /// The whole of a period that was off for want of its payment begins today (golden IN-09, policy C).
-    async fn begin_period_today(&mut self, tx: &TenantTx, charged: Period) -> Result<bool> {
+    /// What was charged for the last period begins today, if that is later; answers whether it moved. A period is given whole
+    /// (golden IN-09, policy C); of one that a change of plan or a credit has parted, what is left, by its days.
+    pub(super) async fn begin_today(&mut self, tx: &TenantTx, charged: Period) -> Result<bool> {
         let (zone, anchor) = (self.zone(tx), self.settings.billing_anchor());
+        // Checked before, so that counting from another start cannot fail.
         let schedule = self.schedule(tx)?;
         let from = |start| self.schedule_from(tx, start).unwrap_or(schedule);
-        let to = moved_to(charged, tx.now(), self.plan.period_unit, anchor, from, zone).map_err(Error::internal)?;
+        let whole = self.is_undivided(tx, charged).await?;
+        let to = moved_to(charged, tx.now(), self.plan.period_unit, anchor, whole, from, zone).map_err(Error::internal)?;
         if to == charged {
             return Ok(false);
         }
-        billing::move_coverage(tx, self.service.id, charged, to, self.days_of(tx, to)).await?;
+        self.desk.be_alone()?;
+        if billing::has_difference(tx, self.service.id, charged).await? {
+            self.shift_from(tx, charged.start(), charged.end()).await?;
+            return Ok(true);
+        }
+        let spread = self.days_of(tx, to).filter(|days| Some(*days) != self.days_of(tx, charged));
+        billing::move_coverage(tx, self.service.id, charged, to, spread).await?;
         self.use_from(tx, to);
+        if !whole {
+            self.service.anchor_at = self.anchor_before(tx, to.end())?.or(self.service.anchor_at);
+        }
         self.move_discounts(tx, &schedule, charged.start(), to.start()).await?;
         Ok(true)
     }
 
-    /// Whether no change of plan has parted the period: of one that was, the days before the change have been used.
+    /// Whether no change of plan has parted the period, and no credit: of one that was, some days have been used or given back.
     async fn is_undivided(&self, tx: &TenantTx, charged: Period) -> Result<bool> {
         if self.plan.period_unit == IntervalUnit::Hour {
             return Ok(true);
