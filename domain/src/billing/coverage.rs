@@ -199,6 +199,11 @@ impl Fragment {
     pub fn is_plan_charge(&self) -> bool {
         self.charge == PLAN_CHARGE
     }
+
+    /// Whether it charges what a dearer plan costs more.
+    pub fn is_difference(&self) -> bool {
+        self.charge.starts_with("difference ")
+    }
 }
 
 /// The pieces that cover the service's time from `from` until `until`, in its order; those that reach beyond are cut in two.
@@ -228,6 +233,25 @@ pub(super) async fn clipped(tx: &TenantTx, service: ServiceId, from: DateTime<Ut
         piece.starts_at = piece.starts_at.max(from);
     }
     Ok(all)
+}
+
+/// Parts what a plan is charged for at an instant, so that what lies before it stays paid when something is due on what follows.
+pub async fn part_at(tx: &TenantTx, service: ServiceId, at: DateTime<Utc>) -> Result<()> {
+    cut(tx, service, Some(PLAN_CHARGE), at).await
+}
+
+/// The end of the last time that is charged nowhere and lies between what is; None when there is none.
+pub async fn last_gap(tx: &TenantTx, service: ServiceId) -> Result<Option<DateTime<Utc>>> {
+    tx.sql(
+        "SELECT max(c.starts_at) FROM (
+             SELECT lower(period) AS starts_at, lag(upper(period)) OVER (ORDER BY lower(period)) AS ended_at
+             FROM coverage WHERE service_id = $1 AND charge = $2
+         ) AS c WHERE c.ended_at < c.starts_at",
+    )
+    .bind(service)
+    .bind(PLAN_CHARGE)
+    .scalar()
+    .await
 }
 
 /// Until when the piece of a charge lasts in which that instant lies, if there is one.

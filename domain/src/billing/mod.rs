@@ -41,7 +41,8 @@ mod write;
 mod write_off;
 
 pub use coverage::{
-    Covered, charged_through, covered, covered_of, first_invoice_of, has_difference, move_coverage, shift_coverage,
+    Covered, charged_through, covered, covered_of, first_invoice_of, has_difference, last_gap, move_coverage, part_at,
+    shift_coverage,
 };
 pub use credit::{consume_again, undo_credit};
 pub use debit_note::{DebitLine, IssueDebitNote, debit_note_issue};

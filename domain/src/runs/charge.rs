@@ -177,8 +177,14 @@ impl Held {
 
     /// Whether a renewal waits for credit in hand.
     pub fn renews_when_covered(&self) -> bool {
-        let prepaid = self.plan.payment_mode == PaymentMode::Prepaid;
-        prepaid && (self.settings.prepaid_renewal == PrepaidRenewal::WhenCovered || self.is_pass())
+        self.waits_for_credit(&self.plan)
+    }
+
+    /// Whether a period at that plan waits for credit in hand.
+    pub(super) fn waits_for_credit(&self, plan: &Plan) -> bool {
+        let prepaid = plan.payment_mode == PaymentMode::Prepaid;
+        let pass = prepaid && plan.period_unit == IntervalUnit::Hour;
+        prepaid && (self.settings.prepaid_renewal == PrepaidRenewal::WhenCovered || pass)
     }
 
     /// Charging goes on after a suspension: postpaid from today, since days without service that were not invoiced are not
@@ -208,26 +214,36 @@ impl Held {
         }
     }
 
-    /// A prepaid service whose time is over and which owes nothing begins again, from today, if credit in hand pays for it;
-    /// else it is invoiced, if that is how it is to begin. Days without service are not charged.
-    pub async fn begin_again(&mut self, tx: &TenantTx, again: BeginAgain) -> Result<Option<InvoiceId>> {
+    /// A prepaid service whose time is over and which owes nothing begins again, from today, at the plan that is to follow if
+    /// one is: if credit in hand pays for it, else it is invoiced, if that is how it is to begin; what is billed in arrears is
+    /// used first. Days without service are not charged. Answers whether it does.
+    pub async fn begin_again(&mut self, tx: &TenantTx, again: BeginAgain) -> Result<bool> {
         let was = self.service.clone();
-        let now = tx.now();
-        let start = match self.plan.period_unit {
-            IntervalUnit::Hour => now,
-            _ => self.zone(tx).start_of_day(tx.today()),
-        };
-        let start = self.service.billed_until.map_or(start, |end| end.max(start));
-        let plan = self.own_version(tx, self.zone(tx).local_date(start)).await?;
+        let not_before = |start| was.billed_until.map_or(start, |end| end.max(start));
+        let today = self.zone(tx).start_of_day(tx.today());
+        let plan = self.next_plan(tx, not_before(today)).await?;
+        let start = not_before(if plan.period_unit == IntervalUnit::Hour {
+            tx.now()
+        } else {
+            today
+        });
         self.service.anchor_at = Some(start);
+        if plan.bill_in == BillIn::Arrears {
+            self.service.billed_until = Some(start);
+            self.set_plan(plan);
+            self.use_on_credit(tx).await?;
+            return Ok(true);
+        }
         self.service.billed_until = None;
-        let only_if_covered = again == BeginAgain::IfCovered || self.renews_when_covered();
-        let invoice = self.charge_in_advance(tx, &plan, only_if_covered).await?;
+        let waits = plan.payment_mode == PaymentMode::Prepaid && again == BeginAgain::IfCovered;
+        let invoice = self
+            .charge_in_advance(tx, &plan, waits || self.waits_for_credit(&plan))
+            .await?;
         match &invoice {
             None => self.service = was,
             Some(_) => self.service.awaits_payment = self.settings.activation == ActivationPolicy::OnPayment,
         }
-        Ok(invoice)
+        Ok(invoice.is_some())
     }
 }
 

@@ -51,7 +51,7 @@ impl Held {
             self.use_on_credit(tx).await?;
             return Ok(false);
         }
-        let only_if_covered = self.renews_when_covered();
+        let only_if_covered = self.waits_for_credit(&plan);
         Ok(self.charge_in_advance(tx, &plan, only_if_covered).await?.is_some())
     }
 

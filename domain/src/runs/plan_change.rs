@@ -54,6 +54,7 @@ pub async fn service_change_plan(tx: &TenantTx, cmd: &ChangePlan) -> Result<Chan
     held.check_addons_go_with(tx, &plan).await?;
     if let Some(day) = cmd.effective_on {
         ledger::require_open(tx, day, "effectiveOn").await?;
+        held.check_served_since(tx, day).await?;
     }
     let (invoice, credit_note) = match (cmd.timing, held.service.anchor_at) {
         (_, None) => {
@@ -172,6 +173,18 @@ impl Held {
         Ok(())
     }
 
+    /// Days without service that were given back are not charged by going back behind them.
+    async fn check_served_since(&self, tx: &TenantTx, day: NaiveDate) -> Result<()> {
+        let zone = self.zone(tx);
+        match billing::last_gap(tx, self.service.id).await?.map(|end| zone.local_date(end)) {
+            Some(since) if day < since && since <= tx.today() => Err(Error::invalid(
+                "effectiveOn",
+                format!("Must not be before {since}: days before it were given back."),
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// The new plan follows when what is charged, or used on credit, has ended.
     fn change_later(&mut self, tx: &TenantTx, plan: &Plan) {
         let until = match self.plan.bill_in {
@@ -219,13 +232,28 @@ impl Held {
         self.enter_period(tx).await?;
         self.service.pending_change = None;
         let dearer_by = plan.price - self.plan.price;
-        let one_document = self.settings.plan_change_document == PlanChangeDocument::Difference;
-        let in_trial = self.in_free_trial(tx, day).await?;
-        if one_document && self.differ_in_price_alone(&plan) && !in_trial && !self.has_discounts(tx).await? {
+        if self.goes_by_difference(tx, &plan, day).await? {
             self.charge_difference(tx, plan, day, dearer_by).await
         } else {
             self.replace(tx, plan, day).await
         }
+    }
+
+    /// Whether one document over the difference is asked for, and true of all that is charged: it is, where all of it stands
+    /// at the price of the plan that is left. Elsewhere what is charged is credited and charged anew.
+    async fn goes_by_difference(&self, tx: &TenantTx, plan: &Plan, day: NaiveDate) -> Result<bool> {
+        let asked = self.settings.plan_change_document == PlanChangeDocument::Difference;
+        if !asked || !self.differ_in_price_alone(plan) || self.in_free_trial(tx, day).await? || self.has_discounts(tx).await? {
+            return Ok(false);
+        }
+        let code = self.plan.tax_code.as_deref();
+        let prices = credit_notes::prices_from(tx, self.service.id, self.zone(tx).start_of_day(day)).await?;
+        Ok(prices.iter().all(|of| {
+            let at_this_price = of.in_all.is_some_and(|price| price.amount() == self.plan.price);
+            let taxed_alike = of.inclusive == self.plan.tax_inclusive && code.is_none_or(|code| code == of.tax_code);
+            // What was charged as differences stays, whatever becomes cheaper.
+            at_this_price && taxed_alike && of.own.amount() + plan.price >= self.plan.price
+        }))
     }
 
     /// Whether what one plan costs more than the other can be charged or credited by itself.
@@ -250,6 +278,7 @@ impl Held {
         if dearer_by < Decimal::ZERO {
             notes = credit_notes::credit_difference(tx, self.service.id, from, difference, &reason).await?;
         } else if dearer_by > Decimal::ZERO {
+            billing::part_at(tx, self.service.id, from).await?;
             let charged = credit_notes::charged_days(tx, self.service.id, from).await?;
             let lines = charged.into_iter().map(|days| {
                 NewLine::Period(ServiceCharge {

@@ -33,7 +33,7 @@ pub(super) async fn refresh(tx: &TenantTx, id: ServiceId, again: BeginAgain) -> 
             true => BeginAgain::IfCovered,
             false => again,
         };
-        if !facts.owes() && held.begin_again(tx, again).await?.is_some() {
+        if !facts.owes() && held.begin_again(tx, again).await? {
             held.settle(tx, false).await?;
         }
     }

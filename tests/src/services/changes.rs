@@ -9,7 +9,7 @@ const SELECTION: &str = "service { id status plan { id } pendingChange { plan { 
     invoice { total { amount } lines { kind } } creditNote { number total { amount } lines { periodStartsAt periodEndsAt } }";
 
 impl Ask<'_> {
-    async fn change(&self, service: &str, plan: &str, more: Value) -> Answer {
+    pub(super) async fn change(&self, service: &str, plan: &str, more: Value) -> Answer {
         let mut input = json!({ "id": service, "planId": plan, "timing": "NOW", "idempotencyKey": key() });
         for (name, value) in more.as_object().unwrap() {
             input[name] = value.clone();
@@ -30,12 +30,12 @@ impl Ask<'_> {
         .await
     }
 
-    async fn resume(&self, service: &str) -> Answer {
+    pub(super) async fn resume(&self, service: &str) -> Answer {
         let input = json!({ "id": service, "idempotencyKey": key() });
         self.mutate("serviceResume", input, "service { status }").await
     }
 
-    async fn balance(&self, subscriber: &str) -> String {
+    pub(super) async fn balance(&self, subscriber: &str) -> String {
         let query = "query($id: ID!) { subscriber(id: $id) { balance { amount } } }";
         self.gql(query, json!({ "id": subscriber }))
             .await
@@ -44,7 +44,7 @@ impl Ask<'_> {
 }
 
 /// Paid for April.
-async fn paid(app: &TestApp, isp: &Ask<'_>, name: &str) -> FirstSubscriber {
+pub(super) async fn paid(app: &TestApp, isp: &Ask<'_>, name: &str) -> FirstSubscriber {
     let first = isp.first_subscriber(name).await;
     isp.pay(&first.subscriber, &first.total).await;
     app.run_jobs().await;

@@ -4,6 +4,7 @@ mod access;
 mod activation;
 pub mod bench;
 mod changes;
+mod differences;
 mod inputs;
 mod kill;
 mod lives;

@@ -158,6 +158,53 @@ pub async fn charged_days(tx: &TenantTx, service: ServiceId, from: DateTime<Utc>
     Ok(charged)
 }
 
+/// At what some charged time of a plan stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PriceOfTime {
+    /// What a full period costs by the line that charges it.
+    pub own: Money,
+    /// With the differences that dearer plans were charged by; None where one does not go with all of it.
+    pub in_all: Option<Money>,
+    pub inclusive: bool,
+    pub tax_code: String,
+}
+
+/// At what prices the service's time stands that plans are charged for from `from` on.
+pub async fn prices_from(tx: &TenantTx, service: ServiceId, from: DateTime<Utc>) -> Result<Vec<PriceOfTime>> {
+    let pieces = coverage::clipped(tx, service, from).await?;
+    let (mut plans, mut differences) = (Vec::new(), Vec::new());
+    for invoice in in_order(&pieces) {
+        let of = Creditable::lock(tx, invoice, "id").await?;
+        for piece in pieces.iter().filter(|p| p.invoice_id == invoice) {
+            match of.line(piece.invoice_line_id) {
+                Some(line) if piece.is_plan_charge() => plans.push((piece, price(&of, piece)?, line.of.line.clone())),
+                Some(_) if piece.is_difference() => differences.push((piece, price(&of, piece)?)),
+                _ => {}
+            }
+        }
+    }
+    let with_differences = |piece: &Fragment, own: Money| {
+        let mut over = differences
+            .iter()
+            .filter(|(d, _)| d.starts_at < piece.ends_at && d.ends_at > piece.starts_at);
+        over.try_fold(Some(own), |sum, (difference, price)| {
+            let all = difference.starts_at <= piece.starts_at && difference.ends_at >= piece.ends_at;
+            sum.filter(|_| all).map(|sum| sum.checked_add(*price)).transpose()
+        })
+    };
+    plans
+        .into_iter()
+        .map(|(piece, own, line)| {
+            Ok(PriceOfTime {
+                own,
+                in_all: with_differences(piece, own).map_err(Error::internal)?,
+                inclusive: line.inclusive,
+                tax_code: line.treatment.code,
+            })
+        })
+        .collect()
+}
+
 fn in_order(pieces: &[Fragment]) -> Vec<InvoiceId> {
     let mut seen = BTreeSet::new();
     pieces.iter().map(|p| p.invoice_id).filter(|i| seen.insert(*i)).collect()

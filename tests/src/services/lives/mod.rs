@@ -241,7 +241,9 @@ async fn live(slug: &str, zone: &'static str, seed: Seed) {
     let mut life = Life::begin(&app, slug, zone, seed).await;
     let mut story = vec![format!("{seed:?} in {zone}")];
     for _ in 0..STEPS {
+        let on_at = life.is_on().await.then_some(life.at);
         life.later().await;
+        life.check_between(on_at, &story).await;
         let (at, step) = (life.at, life.step().await);
         story.push(format!("{at}: {step}"));
         life.tell(&story).await;

@@ -35,6 +35,7 @@ impl Life<'_> {
             9 => ("serviceChargeAdd", "charge { id }"),
             10 => ("serviceVersionKeep", "service { id }"),
             11 => ("promiseToPayCreate", "promise { id }"),
+            12 | 13 => ("serviceChangePlan", "service { id }"),
             _ => return (None, Value::Null, ""),
         };
         let input = match name {
@@ -42,7 +43,8 @@ impl Life<'_> {
                 let plan = self.plans[random.random_range(0..self.plans.len())].clone();
                 let existing = one(random, &["KEEP_VERSION", "MOVE_AT_NEXT_PERIOD"]);
                 let price = format!("{}.{:02}", random.random_range(1..2000), random.random_range(0..100));
-                json!({ "id": plan, "price": price, "effectiveFrom": later(random, 30), "existingServices": existing })
+                json!({ "id": plan, "price": price, "effectiveFrom": later(random, 30), "existingServices": existing,
+                    "taxInclusive": random.random_bool(0.3) })
             }
             "creditNoteIssue" => match self.any(random, "invoice").await {
                 None => return (None, Value::Null, ""),
@@ -67,6 +69,11 @@ impl Life<'_> {
                 "serviceId": self.service, "description": "Visit", "quantity": random.random_range(1..4), "unitPrice": "19.99",
                 "when": one(random, &["AT_ONCE", "NEXT_INVOICE"]), "idempotencyKey": key(),
             }),
+            "serviceChangePlan" => {
+                let plan = self.plans[random.random_range(0..self.plans.len())].clone();
+                let day = self.at.date() - Days::new(random.random_range(0..15));
+                json!({ "id": self.service, "planId": plan, "timing": "NOW", "effectiveOn": day, "idempotencyKey": key() })
+            }
             "serviceVersionKeep" => {
                 let until = random.random_bool(0.5).then(|| later(random, 90));
                 json!({ "id": self.service, "until": until })
@@ -100,12 +107,15 @@ impl Life<'_> {
 
 /// One of the rules that may change while a service lives.
 fn settings(random: &mut StdRng) -> Value {
-    match random.random_range(0..6) {
+    match random.random_range(0..9) {
         0 => json!({ "suspensionCredit": one(random, &["NONE", "CREDIT_DAYS", "SHIFT_PERIOD"]) }),
         1 => json!({ "terminationCredit": one(random, &["NONE", "UNUSED_DAYS"]) }),
         2 => json!({ "planChangeDocument": one(random, &["CREDIT_NOTE_AND_INVOICE", "DIFFERENCE"]) }),
         3 => json!({ "anchor": one(random, &["ANNIVERSARY", "CALENDAR"]), "calendarDay": random.random_range(1..=28) }),
-        4 => json!({ "renewalLeadDays": random.random_range(0..6) }),
+        4 => json!({ "renewalLeadDays": random.random_range(0..30) }),
+        5 => json!({ "prepaidRenewal": one(random, &["INVOICE", "WHEN_COVERED"]) }),
+        6 => json!({ "lateFee": "49.00" }),
+        7 => json!({ "terminateAfterDays": random.random_range(20..60) }),
         _ => json!({ "graceDays": random.random_range(0..6) }),
     }
 }
