@@ -89,19 +89,19 @@ impl Renderers {
         let _slot = admitted(self.slots.clone()).await?;
         let warm = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         if let Some(renderer) = warm
-            && let Some(answer) = self.ask(renderer, sheet).await
+            && let Some(answer) = self.ask(renderer, sheet, Kept::Warm).await
         {
             return answer;
         }
         // None was warm, or it was gone through no fault of the document's.
-        match self.ask(self.start()?, sheet).await {
+        match self.ask(self.start()?, sheet, Kept::Fresh).await {
             Some(answer) => answer,
             None => Err(TypesetError::Unavailable(format!("{PROGRAM} ended by itself"))),
         }
     }
 
     /// None: the process was lost, and the document is not to blame.
-    async fn ask(&self, mut renderer: Renderer, sheet: &Sheet) -> Option<Result<Bytes, TypesetError>> {
+    async fn ask(&self, mut renderer: Renderer, sheet: &Sheet, kept: Kept) -> Option<Result<Bytes, TypesetError>> {
         let answer = tokio::time::timeout(self.limits.wall, renderer.exchange(sheet, self.limits.output)).await;
         match answer {
             Ok(Ok(answer)) => {
@@ -118,7 +118,7 @@ impl Renderers {
             Ok(Err(error)) => {
                 let status = renderer.end().await;
                 tracing::warn!(%error, ?status, "a renderer is gone");
-                self.blame(status).map(Err)
+                self.blame(status, kept).map(Err)
             }
             Err(_) => {
                 renderer.end().await;
@@ -127,14 +127,15 @@ impl Renderers {
         }
     }
 
-    /// What a process' end says of the document it worked on.
-    fn blame(&self, status: Option<ExitStatus>) -> Option<TypesetError> {
+    /// What a process' end says of the document it worked on. Memory that is short in a warm one may be held for documents
+    /// before.
+    fn blame(&self, status: Option<ExitStatus>, kept: Kept) -> Option<TypesetError> {
         let signal = status?.signal()?;
         if signal == Signal::XCPU.as_raw() {
             return Some(self.too_long());
         }
         let memory = [Signal::ABORT, Signal::SEGV, Signal::BUS].map(Signal::as_raw);
-        memory.contains(&signal).then(|| {
+        (kept == Kept::Fresh && memory.contains(&signal)).then(|| {
             let message = format!(
                 "It needs more than {} MiB of memory, or nests too deeply.",
                 self.limits.memory
@@ -180,6 +181,13 @@ fn beside_us() -> Option<PathBuf> {
     let places = ours.ancestors().skip(1).take(3);
     let known = places.flat_map(|dir| [dir.join(PROGRAM), dir.join("render/release").join(PROGRAM)]);
     known.into_iter().find(|path| path.is_file())
+}
+
+/// Whether a process has set other documents before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kept {
+    Warm,
+    Fresh,
 }
 
 /// One process. Dropped, it is killed: whoever did not wait for the answer cannot leave half of one behind.

@@ -243,10 +243,10 @@ pub async fn part_at(tx: &TenantTx, service: ServiceId, at: DateTime<Utc>) -> Re
 /// The end of the last time that is charged nowhere and lies between what is; None when there is none.
 pub async fn last_gap(tx: &TenantTx, service: ServiceId) -> Result<Option<DateTime<Utc>>> {
     tx.sql(
-        "SELECT max(c.starts_at) FROM (
+        "SELECT c.starts_at FROM (
              SELECT lower(period) AS starts_at, lag(upper(period)) OVER (ORDER BY lower(period)) AS ended_at
              FROM coverage WHERE service_id = $1 AND charge = $2
-         ) AS c WHERE c.ended_at < c.starts_at",
+         ) AS c WHERE c.ended_at < c.starts_at ORDER BY c.starts_at DESC LIMIT 1",
     )
     .bind(service)
     .bind(PLAN_CHARGE)

@@ -141,7 +141,11 @@ async fn days_that_were_given_back_are_not_charged_by_going_back_behind_them() {
         isp.bills(json!({ "suspensionCredit": policy })).await;
         let first = paid(&app, &isp, "ravi").await;
         let dearer = isp.plan("fast", json!({ "price": "1500.00" })).await;
+        let other = paid(&app, &isp, "tara").await;
         app.set_clock("2026-04-05T04:30:00Z").await;
+        isp.change(&other.service, &dearer, json!({ "effectiveOn": "2026-04-03" }))
+            .await
+            .done();
         isp.suspend(&first.service).await;
         app.set_clock("2026-04-10T04:30:00Z").await;
         isp.resume(&first.service).await.done();

@@ -64,7 +64,8 @@ pub enum TerminationCredit {
 pub enum PlanChangeDocument {
     /// A credit note for what is unused and an invoice for the new plan.
     CreditNoteAndInvoice,
-    /// One invoice or credit note over the difference.
+    /// One invoice or credit note over the difference, where all that is charged stands at the price of the plan that is left; else
+    /// as CREDIT_NOTE_AND_INVOICE.
     Difference,
 }
 

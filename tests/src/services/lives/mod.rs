@@ -261,15 +261,15 @@ async fn live(slug: &str, zone: &'static str, seed: Seed) {
 /// has many of these.
 fn seeds(found: &[u64], found_busy: &[u64]) -> Vec<Seed> {
     if let Some(seed) = told() {
+        tracing_subscriber::fmt().with_test_writer().try_init().ok();
         return vec![seed];
     }
     let rounds = if std::env::var_os("TRUNKLINE_SOAK").is_some() { 50 } else { 1 };
     let unseen = |_| rand::random();
     let plain = [1, 2].into_iter().chain(found.to_vec()).chain((0..rounds).map(unseen));
     let busy = [1, 2].into_iter().chain(found_busy.to_vec()).chain((0..rounds).map(unseen));
-    plain
-        .map(|number| Seed { number, busy: false })
-        .chain(busy.map(|number| Seed { number, busy: true }))
+    busy.map(|number| Seed { number, busy: true })
+        .chain(plain.map(|number| Seed { number, busy: false }))
         .collect()
 }
 
