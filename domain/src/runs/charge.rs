@@ -216,7 +216,7 @@ impl Held {
 
     /// A prepaid service whose time is over and which owes nothing begins again, from today, at the plan that is to follow if
     /// one is: if credit in hand pays for it, else it is invoiced, if that is how it is to begin; what is billed in arrears is
-    /// used first. Days without service are not charged. Answers whether it does.
+    /// used first, unless what it owed was given up. Days without service are not charged. Answers whether it does.
     pub async fn begin_again(&mut self, tx: &TenantTx, again: BeginAgain) -> Result<bool> {
         let was = self.service.clone();
         let not_before = |start| was.billed_until.map_or(start, |end| end.max(start));
@@ -229,6 +229,10 @@ impl Held {
         });
         self.service.anchor_at = Some(start);
         if plan.bill_in == BillIn::Arrears {
+            if self.facts(tx).await?.given_up() {
+                self.service = was;
+                return Ok(false);
+            }
             self.service.billed_until = Some(start);
             self.set_plan(plan);
             self.use_on_credit(tx).await?;

@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
+use super::bench::kolkata;
 use super::changes::paid;
-use crate::harness::TestApp;
+use crate::harness::{TestApp, key};
 
 #[tokio::test]
 async fn a_period_charged_ahead_at_another_price_is_not_charged_a_difference() {
@@ -161,4 +162,29 @@ async fn days_that_were_given_back_are_not_charged_by_going_back_behind_them() {
             .done();
         app.run_jobs().await;
     }
+}
+
+/// What a change of plan left of a period is not given as a whole one because it is paid, or promised, late.
+#[tokio::test]
+async fn the_rest_of_a_period_begins_with_its_promise_by_its_days() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    isp.bills(json!({ "graceDays": 3 })).await;
+    let first = paid(&app, &isp, "ravi").await;
+    let dearer = isp.plan("fast", json!({ "price": "1500.00" })).await;
+    app.set_clock("2026-04-11T04:30:00Z").await;
+    app.run_jobs().await;
+    isp.change(&first.service, &dearer, json!({})).await.done();
+    app.set_clock("2026-05-02T04:30:00Z").await;
+    app.run_jobs().await;
+    assert_eq!(isp.status(&first.service).await, "SUSPENDED EXPIRED");
+    let promise = json!({ "subscriberId": first.subscriber, "until": "2026-05-05", "idempotencyKey": key() });
+    isp.mutate("promiseToPayCreate", promise, "promise { id }").await.done();
+    app.run_jobs().await;
+    assert_eq!(isp.status(&first.service).await, "GRACE");
+    let owed = isp.balance(&first.subscriber).await;
+    isp.pay(&first.subscriber, &owed).await;
+    app.run_jobs().await;
+    let state = isp.state(&first.service).await;
+    assert_eq!(state["paidUntil"], kolkata("2026-05-22"), "twenty days");
 }
