@@ -27,9 +27,9 @@ pub struct Billing {
     pub tenants: u32,
     /// From `billingRunStart` to the run's end.
     pub run: f64,
-    /// By the worker's own account: reading, deciding, writing, with the waiting for another's numbers. Of as many
-    /// transactions as are on their way at once.
-    pub phases: [f64; 3],
+    /// By the worker's own account: reading, deciding, writing, with the waiting for another's numbers, and committing. Added
+    /// up over all transactions, of which [`LANES`] are on their way at once.
+    pub phases: [f64; 4],
     /// psql with the same rows: one INSERT … SELECT for each table, in one transaction.
     pub psql: f64,
     pub dry: f64,
@@ -51,8 +51,15 @@ impl Billing {
         self.psql / self.run
     }
 
-    pub fn writing(&self) -> f64 {
-        self.psql / (self.phases[2] / LANES as f64)
+    /// How quickly one connection of the run writes and commits, psql, which is one, being 1.
+    pub fn writing_of_one(&self) -> f64 {
+        let [_, _, write, commit] = self.phases;
+        self.psql / (write + commit)
+    }
+
+    /// … and all that write at once.
+    pub fn writing_together(&self) -> f64 {
+        self.writing_of_one() * LANES as f64
     }
 }
 
@@ -93,8 +100,8 @@ impl Worker {
         Ok(())
     }
 
-    /// The sums of the histogram of phases: read, decide, write.
-    async fn phases(&self) -> Result<[f64; 3]> {
+    /// The sums of the histogram of phases: read, decide, write, commit.
+    async fn phases(&self) -> Result<[f64; 4]> {
         let mut stream = tokio::net::TcpStream::connect(&self.ops).await?;
         stream
             .write_all(b"GET /metrics HTTP/1.1\r\nhost: ops\r\nconnection: close\r\n\r\n")
@@ -106,7 +113,7 @@ impl Worker {
             let line = text.lines().find_map(|line| line.strip_prefix(&name));
             line.and_then(|value| value.trim().parse().ok()).unwrap_or(0.0)
         };
-        Ok(["read", "decide", "write"].map(sum))
+        Ok(["read", "decide", "write", "commit"].map(sum))
     }
 }
 
@@ -170,7 +177,7 @@ pub async fn measure(ground: &mut Ground, services: u32, tenants: u32) -> Result
         services,
         tenants,
         run: took,
-        phases: [0, 1, 2].map(|n| phases[n] - phases_before[n]),
+        phases: [0, 1, 2, 3].map(|n| phases[n] - phases_before[n]),
         psql,
         dry,
         again,

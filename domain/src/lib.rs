@@ -39,29 +39,29 @@ pub use kernel::{Actor, Clock, Error, Permission, Result};
 /// Every event handler and job of the product.
 pub fn registry() -> jobs::Registry {
     jobs::Registry::default()
-        .on("settlement.invoice_paid", |tx, event| {
-            Box::pin(runs::settlement::invoice_paid(tx, event))
+        .on_in_parts("settlement.invoice_paid", |db, event| {
+            Box::pin(async move { runs::settlement::invoice_paid(&db, event).await })
         })
-        .on("settlement.invoice_reopened", |tx, event| {
-            Box::pin(runs::settlement::invoice_reopened(tx, event))
+        .on_in_parts("settlement.invoice_reopened", |db, event| {
+            Box::pin(async move { runs::settlement::invoice_reopened(&db, event).await })
         })
-        .on("settlement.invoice_voided", |tx, event| {
-            Box::pin(runs::settlement::invoice_voided(tx, event))
+        .on_in_parts("settlement.invoice_voided", |db, event| {
+            Box::pin(async move { runs::settlement::invoice_voided(&db, event).await })
         })
-        .on("settlement.payment_recorded", |tx, event| {
-            Box::pin(runs::settlement::payment_recorded(tx, event))
+        .on_in_parts("settlement.payment_recorded", |db, event| {
+            Box::pin(async move { runs::settlement::payment_recorded(&db, event).await })
         })
-        .on("settlement.credit_note_issued", |tx, event| {
-            Box::pin(runs::settlement::credit_note_issued(tx, event))
+        .on_in_parts("settlement.credit_note_issued", |db, event| {
+            Box::pin(async move { runs::settlement::credit_note_issued(&db, event).await })
         })
-        .on("settlement.credit_transferred", |tx, event| {
-            Box::pin(runs::settlement::credit_transferred(tx, event))
+        .on_in_parts("settlement.credit_transferred", |db, event| {
+            Box::pin(async move { runs::settlement::credit_transferred(&db, event).await })
         })
-        .on("settlement.invoice_written_off", |tx, event| {
-            Box::pin(runs::settlement::invoice_written_off(tx, event))
+        .on_in_parts("settlement.invoice_written_off", |db, event| {
+            Box::pin(async move { runs::settlement::invoice_written_off(&db, event).await })
         })
-        .on("settlement.deposit_returned", |tx, event| {
-            Box::pin(runs::settlement::deposit_returned(tx, event))
+        .on_in_parts("settlement.deposit_returned", |db, event| {
+            Box::pin(async move { runs::settlement::deposit_returned(&db, event).await })
         })
         .on("credits.service_terminated", |tx, event| {
             Box::pin(runs::settlement::service_terminated(tx, event))

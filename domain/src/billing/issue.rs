@@ -45,3 +45,8 @@ pub async fn issue(tx: &TenantTx, new: NewInvoice) -> Result<Issued> {
 pub async fn covered_by_credit(tx: &TenantTx, new: &NewInvoice) -> Result<bool> {
     Issuing::prepare(tx, &new.subscribers()).await?.covered_by_credit(tx, new)
 }
+
+/// As [`covered_by_credit`], as things stand: who pays is not locked.
+pub async fn would_be_covered(tx: &TenantTx, new: &NewInvoice) -> Result<bool> {
+    Issuing::look(tx, &new.subscribers()).await?.covered_by_credit(tx, new)
+}

@@ -102,14 +102,22 @@ impl Draft {
 impl Issuing {
     /// Reads what invoices to these subscribers need, and locks them and their payers.
     pub async fn prepare(tx: &TenantTx, subscribers: &[SubscriberId]) -> Result<Self> {
-        let locked = subscribers::lock_with_payers(tx, subscribers).await?;
-        let payers: Vec<SubscriberId> = locked.iter().map(Subscriber::payer).collect();
+        Self::of(tx, subscribers::lock_with_payers(tx, subscribers).await?).await
+    }
+
+    /// As [`Self::prepare`], to see what would be: locks nobody.
+    pub async fn look(tx: &TenantTx, subscribers: &[SubscriberId]) -> Result<Self> {
+        Self::of(tx, subscribers::by_ids(tx, subscribers).await?).await
+    }
+
+    async fn of(tx: &TenantTx, subscribers: Vec<Subscriber>) -> Result<Self> {
+        let payers: Vec<SubscriberId> = subscribers.iter().map(Subscriber::payer).collect();
         Ok(Self {
             settings: setup::settings(tx).await?.settings,
             rules: setup::tax_rules(tx).await?,
             registrations: registrations::all(tx).await?,
             in_hand: ledger::credits_in_hand(tx, &payers).await?,
-            subscribers: locked.into_iter().map(|s| (s.id, s)).collect(),
+            subscribers: subscribers.into_iter().map(|s| (s.id, s)).collect(),
             drafts: Vec::new(),
         })
     }

@@ -51,7 +51,7 @@ pub use entity::{
     Invoice, InvoiceKind, InvoiceLine, InvoiceLineKind, InvoiceStatus, InvoiceTax, Settings, TaxRegistration, sum_taxes,
 };
 pub use extras::{AddonCharge, OfService};
-pub use issue::{NewInvoice, covered_by_credit, issue};
+pub use issue::{NewInvoice, covered_by_credit, issue, would_be_covered};
 pub use issuing::{Issued, Issuing};
 pub use late_fee::charge_late_fees;
 pub use lines::{LateFee, NewLine, OneTimeCharge, ServiceCharge};

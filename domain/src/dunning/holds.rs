@@ -1,6 +1,6 @@
 use chrono::{DateTime, Days, Utc};
 use sea_orm::FromQueryResult;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::entity::CollectionHold;
@@ -105,7 +105,7 @@ pub async fn hold_release(tx: &TenantTx, id: CollectionHoldId) -> Result<Collect
 }
 
 /// Until when nobody is cut.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromQueryResult)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromQueryResult, Serialize, Deserialize)]
 pub struct Kept {
     /// Nobody is switched off for arrears, and nothing ends for them.
     pub cut_nobody_before: Option<DateTime<Utc>>,

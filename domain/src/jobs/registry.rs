@@ -1,6 +1,7 @@
 use std::collections::{HashMap, HashSet};
 
 use futures::future::BoxFuture;
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::kernel::db::{TenantDb, TenantTx};
@@ -9,6 +10,13 @@ use crate::kernel::event::{Event, Job};
 
 type InTransaction = dyn for<'t> Fn(&'t TenantTx, Value) -> BoxFuture<'t, Result<()>> + Send + Sync;
 type WithDatabase = dyn Fn(TenantDb, Value) -> BoxFuture<'static, Result<()>> + Send + Sync;
+
+/// An event on its way to one handler. `platform.dispatch_events` makes it, with the event's id for whoever looks at a parked
+/// job.
+#[derive(Deserialize)]
+pub(super) struct Delivery {
+    pub event: Value,
+}
 
 /// What a job runs.
 pub enum Work {
@@ -42,6 +50,26 @@ impl Registry {
             Box::pin(async move { handler(tx, serde_json::from_value(payload)?).await })
         });
         self.work.insert(name, Work::InTransaction(work));
+        self
+    }
+
+    /// As [`Self::on`], for a handler that divides itself into transactions, and is idempotent.
+    #[must_use]
+    pub fn on_in_parts<E, F>(mut self, name: &'static str, handler: F) -> Self
+    where
+        E: Event + 'static,
+        F: Fn(TenantDb, E) -> BoxFuture<'static, Result<()>> + Send + Sync + Clone + 'static,
+    {
+        self.events.insert(E::KIND);
+        self.handlers.push((E::KIND, name));
+        let work: Box<WithDatabase> = Box::new(move |db, payload| {
+            let handler = handler.clone();
+            Box::pin(async move {
+                let delivery: Delivery = serde_json::from_value(payload)?;
+                handler(db, serde_json::from_value(delivery.event)?).await
+            })
+        });
+        self.work.insert(name, Work::WithDatabase(work));
         self
     }
 

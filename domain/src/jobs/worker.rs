@@ -2,14 +2,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use metrics::{counter, histogram};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::Serialize;
 use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::claim::{Claimed, Patience, Queue};
 use super::outcome::{Failure, is_abandoned, is_final, pause};
-use super::registry::{Registry, Work};
+use super::registry::{Delivery, Registry, Work};
 use super::shift::Shift;
 use crate::kernel::Actor;
 use crate::kernel::db::{Database, TenantDb};
@@ -57,13 +56,6 @@ pub struct Drained {
     pub ran: u64,
     /// Jobs that keep failing, or that failed and wait for their next attempt.
     pub parked: u64,
-}
-
-/// An event on its way to one handler. `platform.dispatch_events` makes it, with the event's id for whoever looks at a parked
-/// job.
-#[derive(Deserialize)]
-struct Delivery {
-    event: Value,
 }
 
 impl Worker {

@@ -120,6 +120,11 @@ impl Error {
         source.downcast_ref::<DbFailure>().and_then(|f| f.constraint.as_deref())
     }
 
+    /// Whether nothing more can be done in the transaction in which it happened, whatever it was about.
+    pub fn ends_transaction(&self) -> bool {
+        self.sqlstate().is_some() || matches!(self, Self::Unavailable(_))
+    }
+
     /// The SQLSTATE of a failed statement.
     pub fn sqlstate(&self) -> Option<&str> {
         let Self::Internal(source) = self else { return None };

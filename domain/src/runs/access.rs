@@ -42,7 +42,9 @@ pub async fn service_suspend(tx: &TenantTx, cmd: &SuspendService) -> Result<Serv
         return services::get(tx, ServiceId(known)).await;
     }
     let mut held = Held::lock(tx, cmd.id).await?.ok_or_else(|| Error::not_found("id"))?;
-    held.suspend(SuspensionCause::Staff, Some(reason), tx.now());
+    // One that is off already was off from then on, whoever is to lift it now.
+    let since = held.service.state.suspension().map_or(tx.now(), |s| s.since);
+    held.suspend(SuspensionCause::Staff, Some(reason), since);
     held.stop_charging();
     let service = held.keep(tx, None).await?;
     tx.audit("serviceSuspend", cmd.id.0, cmd).await?;

@@ -1,14 +1,15 @@
 //! The brake: before a run cuts anybody it looks at all whom it would cut, and may be stopped. What was stopped and is let go
 //! again is made up for by a job of its own.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::cuts::{Tallies, cuts, outlook};
+use super::each::each;
 use super::held::Held;
 use super::renewal::look_again;
-use crate::dunning::{self, Brake, CollectionHold, CreateHold};
+use crate::dunning::{self, Brake, CollectionHold, CreateHold, Kept};
 use crate::kernel::Permission;
 use crate::kernel::db::{TenantDb, TenantTx};
 use crate::kernel::error::Result;
@@ -32,29 +33,51 @@ impl Job for CutDue {
     }
 }
 
-/// Decides whether whoever is about to cut is stopped, and lets that count. To be asked before anything that may cut many.
-pub(super) async fn before_cutting(db: &TenantDb) -> Result<Option<Brake>> {
-    let today = db.read(async move |tx| Ok(tx.today())).await?;
-    let tallies = Tallies::of(&cuts(db, today).await?);
-    db.write(async move |tx| {
-        let outlook = outlook(tx, tallies).await?;
-        let brake = dunning::keep_or_lift(tx, &outlook).await?;
-        dunning::apply_holds(tx).await?;
-        Ok(brake)
-    })
-    .await
+/// On which day the brake was asked, and until when it and the holds keep whom on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    pub on: NaiveDate,
+    pub kept: Kept,
 }
 
-/// Carries out [`CutDue`]: the brake is asked once more, unless staff have released it; then those are cut who are to be.
+/// Decides whether whoever is about to cut is stopped, and lets that count. To be asked before anything that may cut many.
+pub(super) async fn before_cutting(db: &TenantDb) -> Result<Asked> {
+    let tallies = tallies(db).await?;
+    db.write(async move |tx| decide(tx, tallies).await).await
+}
+
+/// As [`before_cutting`], for whoever only looks what would be: nothing counts.
+pub(super) async fn before_looking(db: &TenantDb) -> Result<Asked> {
+    let tallies = tallies(db).await?;
+    db.rehearse(async move |tx| decide(tx, tallies).await).await
+}
+
+async fn tallies(db: &TenantDb) -> Result<Tallies> {
+    let today = db.read(async move |tx| Ok(tx.today())).await?;
+    Ok(Tallies::of(&cuts(db, today).await?))
+}
+
+async fn decide(tx: &TenantTx, tallies: Tallies) -> Result<Asked> {
+    let outlook = outlook(tx, tallies).await?;
+    dunning::keep_or_lift(tx, &outlook).await?;
+    Ok(Asked {
+        on: tx.today(),
+        kept: dunning::apply_holds(tx).await?,
+    })
+}
+
+/// Carries out [`CutDue`]: the brake is asked once more, unless staff have released it; then those are cut who are to be. Of
+/// an ISP that the platform has closed nobody is; the next run does it.
 pub async fn cut_due(db: &TenantDb, job: CutDue) -> Result<()> {
+    if db.tenant().ensure_open().is_err() {
+        return Ok(());
+    }
     before_cutting(db).await?;
     if let Some(end) = job.ending_by {
         let mut after = None;
         loop {
             let some = db.read(async move |tx| ending(tx, end, after).await).await?;
-            for id in some.iter().copied() {
-                db.write(async move |tx| look_again(tx, id).await).await?;
-            }
+            each(db, &some, |tx, id| Box::pin(look_again(tx, id))).await?;
             after = some.last().copied();
             if after.is_none() {
                 break;
@@ -62,10 +85,8 @@ pub async fn cut_due(db: &TenantDb, job: CutDue) -> Result<()> {
         }
     }
     let today = db.read(async move |tx| Ok(tx.today())).await?;
-    for cut in cuts(db, today).await? {
-        db.write(async move |tx| cut_one(tx, cut.service_id).await).await?;
-    }
-    Ok(())
+    let cut: Vec<ServiceId> = cuts(db, today).await?.iter().map(|cut| cut.service_id).collect();
+    each(db, &cut, |tx, id| Box::pin(cut_one(tx, id))).await.map(|_| ())
 }
 
 /// Services that are on and whose access ends by then.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use super::held::{Held, same_periods};
 use super::settle::BeginAgain;
 use super::standing::{self, Charge};
-use crate::billing::covered_by_credit;
+use crate::billing;
 use crate::billing::rules::{ActivationPolicy, PrepaidRenewal};
 use crate::kernel::calendar::IntervalUnit;
 use crate::kernel::db::TenantTx;
@@ -47,10 +47,10 @@ impl Held {
         }
     }
 
-    /// Whether credit in hand would pay for what is charged next at that plan. Locks who pays.
-    pub async fn next_is_covered(&self, tx: &TenantTx, plan: &Plan) -> Result<bool> {
+    /// Whether credit in hand would pay for what is charged next at that plan, as things stand.
+    pub async fn next_would_be_covered(&self, tx: &TenantTx, plan: &Plan) -> Result<bool> {
         match self.next_charge(tx, plan)? {
-            Some(charge) => covered_by_credit(tx, &self.draw_up(tx, charge, plan).await?.invoice).await,
+            Some(charge) => billing::would_be_covered(tx, &self.draw_up(tx, charge, plan).await?.invoice).await,
             None => Ok(false),
         }
     }

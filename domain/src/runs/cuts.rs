@@ -99,7 +99,7 @@ pub async fn preview(db: &TenantDb, date: Option<NaiveDate>, page: PageRequest<S
 pub(super) async fn cuts(db: &TenantDb, date: NaiveDate) -> Result<Vec<Cut>> {
     let (mut all, mut after) = (Vec::new(), None);
     loop {
-        // A rehearsal, since whether credit in hand renews a service is asked by the code that would renew it.
+        // A rehearsal, since it is as of another instant.
         let (found, last) = db
             .rehearse(async move |tx| Box::pin(some_cuts(tx, date, after)).await)
             .await?;
@@ -133,8 +133,12 @@ async fn some_cuts(tx: &TenantTx, date: NaiveDate, after: Option<ServiceId>) -> 
             Entry::Vacant(new) => new.insert(plans::version(tx, version).await?),
         };
         let held = Held::at(Desk::Alone, service, plan.clone(), settings.clone());
-        if let Some((kind, cause)) = held.cut_at(tx, at).await? {
-            cut.push((held.service.subscriber_id, id, kind, cause, held.service.paid_until));
+        match held.cut_at(tx, at).await {
+            Ok(Some((kind, cause))) => cut.push((held.service.subscriber_id, id, kind, cause, held.service.paid_until)),
+            Ok(None) => {}
+            Err(e) if e.ends_transaction() => return Err(e),
+            // The run names it.
+            Err(e) => tracing::warn!(service = %id, error = e.summary(), "whether a run would cut a service is not known"),
         }
     }
     let cut_ids: Vec<ServiceId> = cut.iter().map(|(_, id, ..)| *id).collect();
@@ -246,10 +250,15 @@ impl Held {
         if self.unpaid_too_long(at).is_some() {
             return Ok(Some((CutKind::Terminate, cause)));
         }
-        if !self.service.state.is_on() || self.renews_by_credit(tx).await? {
+        if !self.service.state.is_on() {
             return Ok(None);
         }
-        Ok(Some((CutKind::Suspend, cause)))
+        let renewed = match self.renews_by_credit(tx).await {
+            // What cannot be priced is not renewed.
+            Err(e) if !e.ends_transaction() => false,
+            other => other?,
+        };
+        Ok((!renewed).then_some((CutKind::Suspend, cause)))
     }
 
     /// Whether the run charges it for its next period first, and credit in hand pays for that.
@@ -264,6 +273,6 @@ impl Held {
         }
         let from = self.service.billed_until.unwrap_or(tx.now());
         let plan = self.next_plan(tx, from).await?;
-        self.next_is_covered(tx, &plan).await
+        self.next_would_be_covered(tx, &plan).await
     }
 }

@@ -3,6 +3,7 @@
 use chrono::NaiveDate;
 
 use super::held::{Held, same_periods};
+use super::settle::BeginAgain;
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::Result;
 use crate::plans::{BillIn, Plan};
@@ -10,10 +11,15 @@ use crate::plans::{BillIn, Plan};
 impl Held {
     /// Brings the service up to the date: it begins, is charged, goes off, or ends.
     pub async fn bring_up_to(&mut self, tx: &TenantTx, date: NaiveDate) -> Result<()> {
+        let was_off = !self.service.state.is_on();
         self.start_if_due(tx.now());
         self.charge_due(tx, date).await?;
         self.enter_period(tx).await?;
         self.settle(tx, false).await?;
+        if was_off && self.service.pending_change.is_none() {
+            // Where whoever heard of the credit could not do it. Another plan may begin without any: not in a run.
+            self.go_on(tx, BeginAgain::IfCovered).await?;
+        }
         match self.end_due(tx, date) {
             Some((day, reason)) => self.end(tx, day, reason).await.map(|_| ()),
             None => Ok(()),

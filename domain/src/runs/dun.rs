@@ -1,7 +1,7 @@
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use super::hour;
+use super::hour::{self, Turn};
 use crate::dunning;
 use crate::kernel::db::TenantDb;
 use crate::kernel::error::Result;
@@ -29,16 +29,17 @@ const BATCH: i64 = 500;
 /// Judges the promises whose last day has passed, then reminds of what is at a step of the ladder, as of today: a job that
 /// comes days late says what is so now. Doing it again changes nothing.
 pub async fn dun(db: &TenantDb, job: DunDue) -> Result<()> {
-    let put_off = db
+    let turn = db
         .write(async move |tx| {
-            let Some((hour, at)) = hour::still_to_come(tx, job.date).await? else {
-                return Ok(false);
-            };
-            let hour = Some(hour);
-            tx.enqueue(&DunDue { hour, ..job }, at).await.map(|()| true)
+            let turn = hour::turn(tx, job.date, job.hour).await?;
+            if let Turn::Later(hour, at) = turn {
+                let hour = Some(hour);
+                tx.enqueue(&DunDue { hour, ..job }, at).await?;
+            }
+            Ok(turn)
         })
         .await?;
-    if put_off {
+    if turn != Turn::Now {
         return Ok(());
     }
     loop {

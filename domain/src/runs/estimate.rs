@@ -81,7 +81,7 @@ async fn rehearsed(tx: &TenantTx, on: Option<NaiveDate>, change: &Change) -> Res
         // A service to be is ordered today for that day; others are what they will be by then.
         if let Some(id) = change.service() {
             tx.move_clock(Zone::from(tx.tenant().timezone()).start_of_day(on))?;
-            super::renewal::alone(tx, id, on).await?;
+            super::renewal::alone(tx, id, on, super::renewal::Purpose::Write).await?;
         }
     }
     let locked = subscribers::lock_with_payers(tx, &[subscriber]).await?;

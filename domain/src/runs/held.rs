@@ -218,8 +218,7 @@ impl Held {
     /// Brings paid time, access and, for a service that has begun, its state in line with the facts. What staff or the
     /// subscriber switched off stays off unless `lift`.
     pub fn apply(&mut self, facts: &Facts, now: DateTime<Utc>, lift: bool) {
-        // RADIUS let nobody in from then on, whenever a job comes to say so.
-        let told_until = self.service.access_until.filter(|end| *end <= now);
+        let since = self.off_since(now);
         self.service.paid_until = facts.paid_until();
         let ends_at = self.service.ends_on.map(|day| facts.zone.start_of_day(day));
         self.service.access_until = [facts.access_until(), ends_at].into_iter().flatten().min();
@@ -235,7 +234,18 @@ impl Held {
             Standing::Good => self.service.state = ServiceState::Active,
             Standing::Grace => self.service.state = ServiceState::Grace,
             Standing::Blocked(cause) if self.service.state.cause() == Some(cause) => {}
-            Standing::Blocked(cause) => self.suspend(cause, None, told_until.unwrap_or(now)),
+            Standing::Blocked(cause) => self.suspend(cause, None, since),
+        }
+    }
+
+    /// Since when nobody is let in for want of money, if that is so now: from when on RADIUS let nobody in, whenever a job comes
+    /// to say so. What staff or the subscriber switch on again is off for that from now on; it was off for another reason.
+    fn off_since(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        let told_until = self.service.access_until.filter(|end| *end <= now);
+        match &self.service.state {
+            ServiceState::Suspended(s) if s.cause.is_for_money() => s.since,
+            ServiceState::Suspended(_) => now,
+            _ => told_until.unwrap_or(now),
         }
     }
 

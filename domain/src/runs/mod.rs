@@ -14,6 +14,7 @@ mod directors;
 mod discounting;
 mod due;
 mod dun;
+mod each;
 mod estimate;
 mod extras;
 mod held;

@@ -142,7 +142,9 @@ pub(super) fn batches(services: &[ServiceId], bundles: Vec<OfPayer>, dry_run: bo
 }
 
 /// Services that are not to be charged by that day, `$1`, and that something else asks for by now, `$2`: they begin, expire,
-/// enter another period, end (those blocked since `$3` too), are overdue, or off for what was due by `$4`.
+/// enter another period, end (those blocked since `$3` too), are overdue, or off for what was due by `$4`; and what was left
+/// undone when it was paid for: those that failed, those off though nothing due by `$4` is open, though time is paid for after
+/// they went off, or though there is credit in hand.
 macro_rules! others {
     ($head:literal, $tail:literal) => {
         concat!(
@@ -158,6 +160,17 @@ macro_rules! others {
                  UNION SELECT s.id FROM invoice i JOIN invoice_line l ON l.invoice_id = i.id JOIN service s ON s.id = l.service_id
                      WHERE i.status IN ('ISSUED', 'PARTIALLY_PAID') AND i.due_on < $1
                          AND (s.status = 'ACTIVE' OR s.status = 'GRACE' AND i.due_on <= $4)
+                 UNION SELECT service_id FROM billing_failure WHERE resolved_at IS NULL
+                 UNION SELECT s.id FROM service s WHERE s.status = 'SUSPENDED' AND s.suspension_cause = 'ARREARS'
+                     AND NOT EXISTS (SELECT FROM coverage c JOIN invoice_line l ON l.id = c.invoice_line_id
+                         JOIN invoice i ON i.id = l.invoice_id
+                         WHERE c.service_id = s.id AND i.status IN ('ISSUED', 'PARTIALLY_PAID') AND i.due_on <= $4)
+                 UNION SELECT s.id FROM service s WHERE s.status = 'SUSPENDED' AND s.suspension_cause = 'EXPIRED'
+                     AND (EXISTS (SELECT FROM coverage c JOIN invoice_line l ON l.id = c.invoice_line_id
+                             JOIN invoice i ON i.id = l.invoice_id WHERE c.service_id = s.id
+                             AND upper(c.period) > s.suspension_since AND i.status NOT IN ('ISSUED', 'PARTIALLY_PAID'))
+                         OR EXISTS (SELECT FROM subscriber p JOIN ledger_account a ON a.subscriber_id = COALESCE(p.bill_to_id, p.id)
+                             WHERE p.id = s.subscriber_id AND a.kind = 'SUBSCRIBER_CREDIT' AND a.credit_total > a.debit_total))
              ) AS one JOIN service v USING (id)
              WHERE (v.next_billing_on <= $1 AND v.status IN ('ACTIVE', 'GRACE', 'SUSPENDED')) IS NOT TRUE ",
             $tail

@@ -25,23 +25,44 @@ pub(super) async fn refresh(tx: &TenantTx, id: ServiceId, again: BeginAgain) -> 
         return Ok(());
     };
     held.settle(tx, false).await?;
-    let expired = held.service.state.cause() == Some(SuspensionCause::Expired);
-    if expired && !held.service.awaits_payment {
-        let facts = held.facts(tx).await?;
-        // A debt that was given up is not followed by another.
-        let again = match facts.given_up() {
-            true => BeginAgain::IfCovered,
-            false => again,
-        };
-        if !facts.owes() && held.begin_again(tx, again).await? {
-            held.settle(tx, false).await?;
-        }
+    held.go_on(tx, again).await?;
+    held.keep(tx, None).await?;
+    Ok(())
+}
+
+/// Credit has come in hand: it renews what waits for that, whether its time is over or only about to be.
+pub(super) async fn credited(tx: &TenantTx, id: ServiceId) -> Result<()> {
+    let Some(mut held) = Held::lock(tx, id).await? else {
+        return Ok(());
+    };
+    if held.service.state.is_on() && held.renews_when_covered() {
+        held.charge_due(tx, tx.today()).await?;
+        held.enter_period(tx).await?;
     }
+    held.settle(tx, false).await?;
+    held.go_on(tx, BeginAgain::IfCovered).await?;
     held.keep(tx, None).await?;
     Ok(())
 }
 
 impl Held {
+    /// A prepaid service that is off because its time is over, and which owes nothing, begins again.
+    pub(super) async fn go_on(&mut self, tx: &TenantTx, again: BeginAgain) -> Result<()> {
+        if self.service.state.cause() != Some(SuspensionCause::Expired) || self.service.awaits_payment {
+            return Ok(());
+        }
+        let facts = self.facts(tx).await?;
+        // A debt that was given up is not followed by another.
+        let again = match facts.given_up() {
+            true => BeginAgain::IfCovered,
+            false => again,
+        };
+        if !facts.owes() && self.begin_again(tx, again).await? {
+            self.settle(tx, false).await?;
+        }
+        Ok(())
+    }
+
     /// The state that follows from the facts. `lift`: also where staff or the subscriber had switched the service off.
     pub async fn settle(&mut self, tx: &TenantTx, lift: bool) -> Result<()> {
         let mut facts = self.facts_to_settle(tx, lift).await?;

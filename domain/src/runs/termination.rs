@@ -11,8 +11,8 @@ use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::ids::ServiceId;
 use crate::ledger;
-use crate::plans::BillIn;
-use crate::services::{self, Service, ServiceState, SuspensionCause};
+use crate::plans::{BillIn, PaymentMode};
+use crate::services::{self, Service, ServiceState};
 
 /// How far from today a service may end, either way.
 const MAX_DAYS_OFF: u64 = 366;
@@ -48,6 +48,7 @@ pub async fn service_terminate(tx: &TenantTx, cmd: &TerminateService) -> Result<
         held.end_later(tx, day, reason).await?;
         Vec::new()
     } else {
+        held.charge_served(tx, day).await?;
         held.end(tx, day, reason).await?
     };
     let service = held.keep(tx, None).await?;
@@ -81,6 +82,16 @@ impl Held {
             true => Ok(day),
             false => Err(Error::invalid("effectiveOn", "Must be within a year of today.")),
         }
+    }
+
+    /// Charges what fell due before that day and no run has charged: it was served on credit.
+    async fn charge_served(&mut self, tx: &TenantTx, day: NaiveDate) -> Result<()> {
+        let on_credit = self.plan.payment_mode == PaymentMode::Postpaid && self.plan.bill_in == BillIn::Advance;
+        if on_credit && self.service.billed_until < Some(self.zone(tx).start_of_day(day)) {
+            self.charge_due(tx, day).await?;
+            self.enter_period(tx).await?;
+        }
+        Ok(())
     }
 
     /// Its end is known: nothing is charged beyond, and nobody logs in from then on.
@@ -121,7 +132,7 @@ impl Held {
     pub(super) fn unpaid_too_long(&self, at: DateTime<Utc>) -> Option<u32> {
         let days = self.settings.terminate_after_days?;
         let suspension = self.service.state.suspension()?;
-        let unpaid = matches!(suspension.cause, SuspensionCause::Arrears | SuspensionCause::Expired);
+        let unpaid = suspension.cause.is_for_money();
         let over = suspension.since.checked_add_days(Days::new(u64::from(days)))? <= at;
         (unpaid && over).then_some(days)
     }
@@ -137,6 +148,9 @@ impl Held {
         if let (true, Some(first)) = (pending, first) {
             // It never began: nothing of what was charged was given.
             from = first.min(from);
+        } else if let (true, Some(unused)) = (self.service.awaits_payment, facts.charged.last().filter(|c| !c.paid)) {
+            // It was to begin again with its payment, and never did.
+            from = unused.period.start().min(from);
         } else if self.settings.termination_credit == TerminationCredit::None {
             // The period under way is kept; those that have not begun are not charged.
             from = self.stays_charged_until(tx, from).await?;

@@ -12,6 +12,13 @@ text_enum! {
     SuspensionCause { Arrears, Expired, Staff, Subscriber }
 }
 
+impl SuspensionCause {
+    /// Whether money lifts it.
+    pub fn is_for_money(self) -> bool {
+        matches!(self, Self::Arrears | Self::Expired)
+    }
+}
+
 /// Why and since when a service is off.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Suspension {

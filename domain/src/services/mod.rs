@@ -16,8 +16,8 @@ pub use create::{CreateService, check_start, create};
 pub use entity::{PendingChange, Service, ServiceState, ServiceStatus, Suspension, SuspensionCause};
 pub use events::{ServiceActivated, ServicePlanChanged, ServiceResumed, ServiceSuspended, ServiceTerminated};
 pub use queries::{
-    ServiceKey, begun, by_ids, count_for_subscriber, expired_of, find, first_of_each, for_subscriber, get, lock_all,
-    subscribers_of,
+    ServiceKey, begun, by_ids, count_for_subscriber, find, first_of_each, for_subscriber, get, lock_all, subscribers_of,
+    waiting_for_credit,
 };
 pub use rules::{check_network_password, check_reason};
 pub use save::{save, save_all, touch};

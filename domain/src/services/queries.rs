@@ -140,13 +140,16 @@ pub async fn begun(tx: &TenantTx, after: Option<ServiceId>, limit: i64) -> Resul
     .await
 }
 
-/// Services that this subscriber pays for and that are off because their paid time is over.
-pub async fn expired_of(tx: &TenantTx, payer: SubscriberId) -> Result<Vec<ServiceId>> {
+/// Services that this subscriber pays for and that are off because their paid time is over, or that are to be charged now.
+pub async fn waiting_for_credit(tx: &TenantTx, payer: SubscriberId) -> Result<Vec<ServiceId>> {
     tx.sql(
-        "SELECT id FROM service WHERE status = 'SUSPENDED' AND suspension_cause = 'EXPIRED' AND subscriber_id IN (
-             SELECT p.id FROM subscriber p WHERE COALESCE(p.bill_to_id, p.id) = $1) ORDER BY id",
+        "SELECT id FROM service WHERE (status = 'SUSPENDED' AND suspension_cause = 'EXPIRED'
+                 OR status IN ('ACTIVE', 'GRACE') AND next_billing_on <= $2)
+             AND subscriber_id IN (SELECT p.id FROM subscriber p WHERE p.id = $1 AND p.bill_to_id IS NULL
+                 UNION SELECT p.id FROM subscriber p WHERE p.bill_to_id = $1) ORDER BY id",
     )
     .bind(payer)
+    .bind(tx.today())
     .scalars()
     .await
 }

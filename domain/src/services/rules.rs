@@ -1,6 +1,6 @@
 //! Which state may follow which, and what user names, passwords and reasons must look like. Pure.
 
-use super::entity::{ServiceState, SuspensionCause};
+use super::entity::ServiceState;
 use crate::kernel::check::Checks;
 use crate::kernel::error::{Error, ErrorCode, Result};
 
@@ -45,10 +45,8 @@ impl ServiceState {
             Self::Pending => Phase::Pending,
             Self::Active => Phase::Active,
             Self::Grace => Phase::Grace,
-            Self::Suspended(s) => match s.cause {
-                SuspensionCause::Arrears | SuspensionCause::Expired => Phase::Blocked,
-                SuspensionCause::Staff | SuspensionCause::Subscriber => Phase::Stopped,
-            },
+            Self::Suspended(s) if s.cause.is_for_money() => Phase::Blocked,
+            Self::Suspended(_) => Phase::Stopped,
             Self::Terminated => Phase::Terminated,
         }
     }

@@ -1,7 +1,7 @@
 use chrono::DateTime;
 use proptest::prelude::*;
 
-use super::super::entity::Suspension;
+use super::super::entity::{Suspension, SuspensionCause};
 use super::*;
 
 fn suspended(cause: SuspensionCause) -> ServiceState {

@@ -5,6 +5,7 @@ mod consolidated;
 mod credit_notes;
 mod debit_notes;
 mod golden;
+mod holdups;
 mod invoices;
 mod isp;
 mod numbers;

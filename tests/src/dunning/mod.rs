@@ -2,6 +2,7 @@
 
 mod brake;
 mod estimate;
+mod late;
 mod promises;
 mod reminders;
 

@@ -8,6 +8,7 @@ mod differences;
 mod inputs;
 mod kill;
 mod lives;
+mod off;
 mod renewal;
 mod rush;
 mod use_of_network;

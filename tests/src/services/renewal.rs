@@ -311,6 +311,7 @@ async fn runs_at_the_same_time_charge_nothing_twice() {
             run: run.id,
             from,
             together,
+            asked: None,
         }
     };
     let (today, yesterday) = (asked("2026-06-15").await, asked("2026-06-14").await);

@@ -22,7 +22,7 @@ pub enum OperationStatus {
     Succeeded,
     /// It could not go on and was given up.
     Failed,
-    /// It was called off.
+    /// It was called off, as when the platform suspends the ISP; another run takes it up once the ISP is open again.
     Cancelled,
 }
 
@@ -91,7 +91,8 @@ impl BillingRun {
         self.0.invoices_issued
     }
 
-    /// Services that could not be billed; the rest of the run is unaffected. The next run tries them again.
+    /// Services that could not be billed, or after the run not brought in line with a payment or other settings; no other is
+    /// affected. The next run tries them again.
     #[graphql(complexity = "page::cost(first, child_complexity)")]
     async fn failures(
         &self,

@@ -10,13 +10,14 @@ use super::entity::{BillingRun, OperationStatus};
 use super::record::{self, Seen};
 use super::{open, queries};
 use crate::billing;
+use crate::dunning::Kept;
 use crate::kernel::db::{TenantDb, TenantTx};
 use crate::kernel::error::{Error, Result, UserError};
 use crate::kernel::event::Job;
 use crate::kernel::ids::{BillingRunId, ServiceId};
-use crate::runs::brake;
-use crate::runs::hour;
-use crate::runs::renewal::{self, Purpose};
+use crate::runs::brake::{self, Asked};
+use crate::runs::hour::{self, Turn};
+use crate::runs::renewal::{self, Lap, Purpose};
 use crate::runs::selection::{self, Place};
 
 /// Asks for the daily run of a date on the ISP's calendar.
@@ -47,6 +48,9 @@ pub struct RunPart {
     /// How many services share a transaction: as many as is best, unless a test says otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub together: Option<u16>,
+    /// When a part of the run before this one asked the brake.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Asked>,
 }
 
 impl Job for RunPart {
@@ -72,12 +76,13 @@ pub const LANES: usize = 2;
 
 /// Opens the daily run of a date at the ISP's hour, whatever has become due since the last one.
 pub async fn renew_due(db: &TenantDb, job: RenewDue) -> Result<()> {
-    db.write(async move |tx| {
-        if let Some((hour, at)) = hour::still_to_come(tx, job.date).await? {
+    db.write(async move |tx| match hour::turn(tx, job.date, job.hour).await? {
+        Turn::Now => open(tx, job.date.min(tx.today()), false, job.together).await.map(|_| ()),
+        Turn::Later(hour, at) => {
             let hour = Some(hour);
-            return tx.enqueue(&RenewDue { hour, ..job }, at).await;
+            tx.enqueue(&RenewDue { hour, ..job }, at).await
         }
-        open(tx, job.date.min(tx.today()), false, job.together).await.map(|_| ())
+        Turn::Never => Ok(()),
     })
     .await
 }
@@ -91,18 +96,29 @@ pub async fn run_part(db: &TenantDb, job: RunPart) -> Result<()> {
     if !goes_on(db, &run).await? {
         return Ok(());
     }
-    if job.from == Place::Charging(None) && !run.dry_run {
-        brake::before_cutting(db).await?;
+    if db.tenant().ensure_open().is_err() {
+        return db.write_last(async move |tx| break_off(tx, &run).await).await;
     }
+    let asked = ask_brake(db, &run, job.asked).await?;
+    let look = run.dry_run.then_some(asked.kept);
     let together = job.together.unwrap_or(TOGETHER).clamp(1, TOGETHER);
     let (mut place, mut seen) = (job.from, Seen::default());
     loop {
         let (batches, next) = next_batches(db, &run, place, together).await?;
-        seen.add(visit_all(db, &run, batches).await?);
+        seen.add(visit_all(db, &run, look, batches).await?);
         if let Some(from) = next {
             let ask = async move |tx: &TenantTx| {
                 record::got_on(tx, run.id, seen).await?;
-                tx.enqueue(&RunPart { from, ..job.clone() }, tx.now()).await
+                let asked = Some(asked);
+                tx.enqueue(
+                    &RunPart {
+                        from,
+                        asked,
+                        ..job.clone()
+                    },
+                    tx.now(),
+                )
+                .await
             };
             return db.write_last(ask).await;
         }
@@ -116,6 +132,34 @@ pub async fn run_part(db: &TenantDb, job: RunPart) -> Result<()> {
         record::finish(tx, &run).await
     };
     db.write_last(finish).await
+}
+
+/// Asks the brake, unless a part of the run has today: what goes on after days may cut others than it would have.
+async fn ask_brake(db: &TenantDb, run: &BillingRun, before: Option<Asked>) -> Result<Asked> {
+    let today = db.read(async move |tx| Ok(tx.today())).await?;
+    match before.filter(|asked| asked.on == today) {
+        Some(asked) => Ok(asked),
+        None if run.dry_run => brake::before_looking(db).await,
+        None => brake::before_cutting(db).await,
+    }
+}
+
+/// The platform has closed the ISP: nothing is charged and nobody is cut. Another run takes it up in the next hour in which it
+/// is open, or the next day's.
+async fn break_off(tx: &TenantTx, run: &BillingRun) -> Result<()> {
+    record::cancel(tx, run.id).await?;
+    let today = tx.today();
+    match hour::next(tx, today).filter(|_| !run.dry_run) {
+        Some((hour, at)) => {
+            let again = RenewDue {
+                date: today,
+                together: None,
+                hour: Some(hour),
+            };
+            tx.enqueue(&again, at).await
+        }
+        None => Ok(()),
+    }
 }
 
 /// The services of a part, as they share transactions, and the place behind them if there may be more.
@@ -142,14 +186,14 @@ async fn next_batches(
 }
 
 /// Brings batches of services up to the run's date, [`LANES`] at a time.
-async fn visit_all(db: &TenantDb, run: &BillingRun, batches: Vec<Vec<ServiceId>>) -> Result<Seen> {
+async fn visit_all(db: &TenantDb, run: &BillingRun, look: Option<Kept>, batches: Vec<Vec<ServiceId>>) -> Result<Seen> {
     let (mut seen, mut lanes, mut batches) = (Seen::default(), JoinSet::new(), batches.into_iter());
     loop {
         while lanes.len() < LANES
             && let Some(batch) = batches.next()
         {
             let (db, run) = (db.clone(), run.clone());
-            lanes.spawn(async move { visit(&db, &run, batch).await }.in_current_span());
+            lanes.spawn(async move { visit(&db, &run, look, batch).await }.in_current_span());
         }
         match lanes.join_next().await {
             Some(done) => seen.add(done.map_err(Error::internal)??),
@@ -169,9 +213,10 @@ async fn goes_on(db: &TenantDb, run: &BillingRun) -> Result<bool> {
     }
 }
 
-/// Brings services up to the run's date: all in one transaction but those that cannot share it.
-async fn visit(db: &TenantDb, run: &BillingRun, services: Vec<ServiceId>) -> Result<Seen> {
-    let (mut seen, aside) = match all_together(db, run, services.clone()).await {
+/// Brings services up to the run's date: all in one transaction but those that cannot share it. `look`: only to see what would
+/// be, with whom brake and holds would keep on.
+async fn visit(db: &TenantDb, run: &BillingRun, look: Option<Kept>, services: Vec<ServiceId>) -> Result<Seen> {
+    let (mut seen, aside) = match all_together(db, run, look, services.clone()).await {
         Ok(done) => done,
         // Nothing is wrong with the services: the part is repeated as a whole.
         Err(e @ Error::Unavailable(_)) => return Err(e),
@@ -182,7 +227,7 @@ async fn visit(db: &TenantDb, run: &BillingRun, services: Vec<ServiceId>) -> Res
         }
     };
     for service in aside {
-        match one_alone(db, run, service).await {
+        match one_alone(db, run, look, service).await {
             Ok(one) => seen.add(one),
             Err(e @ Error::Unavailable(_)) => return Err(e),
             Err(e) => park(db, run, service, &e).await?,
@@ -192,31 +237,39 @@ async fn visit(db: &TenantDb, run: &BillingRun, services: Vec<ServiceId>) -> Res
 }
 
 /// Answers those that have to be looked at alone as well.
-async fn all_together(db: &TenantDb, run: &BillingRun, services: Vec<ServiceId>) -> Result<(Seen, Vec<ServiceId>)> {
+async fn all_together(
+    db: &TenantDb,
+    run: &BillingRun,
+    look: Option<Kept>,
+    services: Vec<ServiceId>,
+) -> Result<(Seen, Vec<ServiceId>)> {
     let (id, date) = (run.id, run.billing_date);
-    if run.dry_run {
-        let work = async move |tx: &TenantTx| renewal::together(tx, &services, date.min(tx.today()), Purpose::Look).await;
+    if let Some(kept) = look {
+        let work = async move |tx: &TenantTx| renewal::together(tx, &services, date.min(tx.today()), Purpose::Look(kept)).await;
         let done = db.rehearse(work).await?;
         return Ok((Seen::of(done.services.len(), done.issued), done.aside));
     }
-    db.write(async move |tx| {
-        let done = renewal::together(tx, &services, date.min(tx.today()), Purpose::Write).await?;
-        let changed = done.changed;
-        record::visited(tx, id, &done.services, changed, done.issued).await?;
-        Ok((Seen::unchanged(done.services.len() - changed), done.aside))
-    })
-    .await
+    let lap = Lap::default();
+    let done = db
+        .write(async move |tx| {
+            let done = renewal::together(tx, &services, date.min(tx.today()), Purpose::Write).await?;
+            record::visited(tx, id, &done.services, done.changed, done.issued).await?;
+            Ok(done)
+        })
+        .await?;
+    lap.rest("commit", done.took);
+    Ok((Seen::unchanged(done.services.len() - done.changed), done.aside))
 }
 
-async fn one_alone(db: &TenantDb, run: &BillingRun, service: ServiceId) -> Result<Seen> {
+async fn one_alone(db: &TenantDb, run: &BillingRun, look: Option<Kept>, service: ServiceId) -> Result<Seen> {
     let (id, date) = (run.id, run.billing_date);
-    if run.dry_run {
-        let work = async move |tx: &TenantTx| renewal::alone(tx, service, date.min(tx.today())).await;
+    if let Some(kept) = look {
+        let work = async move |tx: &TenantTx| renewal::alone(tx, service, date.min(tx.today()), Purpose::Look(kept)).await;
         let (_, issued) = db.rehearse(work).await?;
         return Ok(Seen::of(1, issued));
     }
     db.write(async move |tx| {
-        let (changed, issued) = renewal::alone(tx, service, date.min(tx.today())).await?;
+        let (changed, issued) = renewal::alone(tx, service, date.min(tx.today()), Purpose::Write).await?;
         record::visited(tx, id, &[service], usize::from(changed), issued).await?;
         Ok(Seen::unchanged(usize::from(!changed)))
     })
@@ -225,20 +278,32 @@ async fn one_alone(db: &TenantDb, run: &BillingRun, service: ServiceId) -> Resul
 
 /// Names a service in the run that could not be brought up to date.
 async fn park(db: &TenantDb, run: &BillingRun, service: ServiceId, e: &Error) -> Result<()> {
-    tracing::warn!(tenant = db.tenant().slug(), %service, error = e.summary(), "a service could not be renewed");
-    let (code, message) = match e {
-        Error::User(errors) => match errors.first() {
-            Some(UserError { code, message, .. }) => (code.to_string(), message.clone()),
-            None => internal(),
-        },
-        _ => internal(),
-    };
+    let (code, message) = told(db, service, e);
     let run = run.clone();
     db.write(async move |tx| record::failed(tx, &run, service, &code, &message).await)
         .await
 }
 
-fn internal() -> (String, String) {
-    let message = "Something is wrong that only the platform's staff can mend; its log names the service.";
-    ("INTERNAL".to_owned(), message.to_owned())
+/// Names a service in the last run that could not be brought in line with what was paid, or with other settings, since; the
+/// next run looks at it.
+pub(in crate::runs) async fn name_failure(db: &TenantDb, service: ServiceId, e: &Error) -> Result<()> {
+    let (code, message) = told(db, service, e);
+    db.write(async move |tx| record::failed_since(tx, service, &code, &message).await)
+        .await
+}
+
+/// The code and the message of a failure.
+fn told(db: &TenantDb, service: ServiceId, e: &Error) -> (String, String) {
+    tracing::warn!(tenant = db.tenant().slug(), %service, error = e.summary(), "a service could not be renewed");
+    let known = match e {
+        Error::User(errors) => errors.first(),
+        _ => None,
+    };
+    match known {
+        Some(UserError { code, message, .. }) => (code.to_string(), message.clone()),
+        None => {
+            let message = "Something is wrong that only the platform's staff can mend; its log names the service.";
+            ("INTERNAL".to_owned(), message.to_owned())
+        }
+    }
 }

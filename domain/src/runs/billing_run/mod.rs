@@ -13,6 +13,7 @@ mod start;
 
 pub use entity::{BillingFailure, BillingRun, OperationStatus};
 pub use events::{BillingRunFinished, BillingRunStarted};
+pub(super) use job::name_failure;
 pub use job::{LANES, RenewDue, RunPart, renew_due, run_part};
 pub use queries::{BillingRunKey, count, count_failures, failures, find, list};
 pub use start::{StartBillingRun, billing_run_start, open};

@@ -94,6 +94,36 @@ pub(super) async fn failed(tx: &TenantTx, run: &BillingRun, service: ServiceId, 
     got_on(tx, run.id, Seen::unchanged(1)).await
 }
 
+/// As [`failed`], between runs: it is named in the last one, and counts for none.
+pub(super) async fn failed_since(tx: &TenantTx, service: ServiceId, code: &str, message: &str) -> Result<()> {
+    tx.sql(
+        "INSERT INTO billing_failure (run_id, service_id, code, message, failed_at)
+         SELECT id, $1, $2, $3, $4 FROM billing_run WHERE NOT dry_run ORDER BY requested_at DESC, id DESC LIMIT 1
+         ON CONFLICT (run_id, service_id) DO UPDATE SET code = EXCLUDED.code, message = EXCLUDED.message,
+             failed_at = EXCLUDED.failed_at, resolved_at = NULL",
+    )
+    .bind(service)
+    .bind(code)
+    .bind(message)
+    .bind(tx.now())
+    .run()
+    .await?;
+    Ok(())
+}
+
+/// It goes no further.
+pub(super) async fn cancel(tx: &TenantTx, run: BillingRunId) -> Result<()> {
+    tx.sql(
+        "UPDATE billing_run SET status = $2, finished_at = $3, touched_at = $3 WHERE id = $1 AND status IN ('QUEUED', 'RUNNING')",
+    )
+    .bind(run)
+    .bind(OperationStatus::Cancelled)
+    .bind(tx.now())
+    .run()
+    .await?;
+    Ok(())
+}
+
 pub(super) async fn got_on(tx: &TenantTx, run: BillingRunId, Seen { services, issued }: Seen) -> Result<()> {
     tx.sql(
         "UPDATE billing_run SET services_considered = services_considered + $2, invoices_issued = invoices_issued + $3,

@@ -58,6 +58,7 @@ pub async fn open(tx: &TenantTx, date: NaiveDate, dry_run: bool, together: Optio
             run: id,
             from: Place::FIRST,
             together,
+            asked: None,
         };
         tx.enqueue(&part, tx.now()).await?;
         let billing_run_id = id;
