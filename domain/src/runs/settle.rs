@@ -1,6 +1,6 @@
 use chrono::{DateTime, Utc};
 
-use super::held::Held;
+use super::held::{Held, Tally};
 use super::standing::{Facts, Standing};
 use crate::billing;
 use crate::kernel::calendar::{IntervalUnit, Period};
@@ -30,13 +30,19 @@ pub(super) async fn refresh(tx: &TenantTx, id: ServiceId, again: BeginAgain) -> 
     Ok(())
 }
 
-/// Credit has come in hand: it renews what waits for that, whether its time is over or only about to be.
+/// Credit has come in hand: it renews what waits for that, whether its time is over or only about to be. What is on and is not
+/// renewed stays as it is: whether it is cut is for a run to say, which asks the brake.
 pub(super) async fn credited(tx: &TenantTx, id: ServiceId) -> Result<()> {
     let Some(mut held) = Held::lock(tx, id).await? else {
         return Ok(());
     };
-    if held.service.state.is_on() && held.renews_when_covered() {
-        held.charge_due(tx, tx.today()).await?;
+    if held.service.state.is_on() {
+        if held.renews_when_covered() {
+            held.charge_due(tx, tx.today()).await?;
+        }
+        if held.issued == Tally::default() {
+            return Ok(());
+        }
         held.enter_period(tx).await?;
     }
     held.settle(tx, false).await?;

@@ -50,6 +50,25 @@ async fn what_is_paid_before_its_end_goes_on_though_the_run_comes_later() {
     assert_eq!(isp.invoices_of(&first.subscriber).await.len(), 2);
 }
 
+/// A payment that pays for nothing cuts nobody before the run does, which asks the brake.
+#[tokio::test]
+async fn what_a_payment_does_not_renew_stays_on_until_the_run() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    isp.bills(json!({ "graceDays": 1, "runHour": 9 })).await;
+    let first = isp.first_subscriber("ravi").await;
+    isp.pay(&first.subscriber, &first.total).await;
+    app.run_jobs().await;
+    // No run has looked since the end of April.
+    app.set_clock("2026-05-02T02:30:00Z").await;
+    isp.pay(&first.subscriber, "1.00").await;
+    app.run_jobs().await;
+    assert_eq!(isp.status(&first.service).await, "ACTIVE");
+    app.set_clock("2026-05-02T03:31:00Z").await;
+    app.run_jobs().await;
+    assert_eq!(isp.status(&first.service).await, "SUSPENDED EXPIRED");
+}
+
 #[tokio::test]
 async fn what_staff_switch_on_again_to_be_paid_for_has_its_days_from_then_on() {
     let app = TestApp::new().await;
