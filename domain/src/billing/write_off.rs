@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::entity::{Invoice, InvoiceKind};
+use super::entity::{Invoice, InvoiceKind, InvoiceStatus};
 use super::events::{InvoiceReopened, InvoiceWrittenOff};
 use super::payment::{open_invoices, status};
 use super::{credit, queries};
@@ -116,20 +116,27 @@ pub async fn invoice_write_off_reverse(tx: &TenantTx, mut cmd: ReverseWriteOff) 
     queries::get(tx, cmd.invoice_id).await
 }
 
-/// Makes room for money on invoices of which something was given up: what comes in for them beyond what is due is owed again
-/// before it is paid. The payer is locked.
-pub async fn reclaim_for_payment(tx: &TenantTx, payer: SubscriberId, invoices: &[InvoiceId], amount: Money) -> Result<()> {
-    let mut left = amount;
-    for invoice in queries::by_ids(tx, invoices).await? {
-        if invoice.subscriber_id != payer {
-            continue;
-        }
+/// Makes room for money on invoices of which something was given up: what comes in for them, in this order, beyond what is due
+/// is owed again before it is paid. Answers those that are given up whole and that the money does not reach. The payer is locked.
+pub async fn reclaim_for_payment(
+    tx: &TenantTx,
+    payer: SubscriberId,
+    invoices: &[InvoiceId],
+    amount: Money,
+) -> Result<Vec<InvoiceId>> {
+    let known = queries::by_ids(tx, invoices).await?;
+    let in_order = (invoices.iter()).filter_map(|id| known.iter().find(|i| i.id == *id && i.subscriber_id == payer));
+    let (mut left, mut not_reached) = (amount, Vec::new());
+    for invoice in in_order {
         let beyond = left.checked_sub(left.at_most(invoice.money(invoice.amount_due)?).map_err(Error::internal)?);
         let beyond = beyond.map_err(Error::internal)?;
-        let reclaimed = reclaim(tx, &invoice, beyond, "Paid after all").await?;
+        let reclaimed = reclaim(tx, invoice, beyond, "Paid after all").await?;
         left = beyond.checked_sub(reclaimed).map_err(Error::internal)?;
+        if invoice.status == InvoiceStatus::WrittenOff && reclaimed.is_zero() {
+            not_reached.push(invoice.id);
+        }
     }
-    Ok(())
+    Ok(not_reached)
 }
 
 /// Owes again what was given up of an invoice, up to an amount; answers how much that is. The payer is locked.

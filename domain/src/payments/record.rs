@@ -45,10 +45,12 @@ pub async fn record(tx: &TenantTx, mut cmd: RecordPayment) -> Result<Payment> {
     let subscriber = subscribers::lock(tx, cmd.subscriber_id)
         .await?
         .ok_or_else(|| Error::not_found("subscriberId"))?;
-    billing::reclaim_for_payment(tx, subscriber.id, &cmd.invoice_ids, amount).await?;
+    let not_reached = billing::reclaim_for_payment(tx, subscriber.id, &cmd.invoice_ids, amount).await?;
     let open = billing::open_invoices(tx, subscriber.id).await?;
-    check_named(tx, &cmd, &open).await?;
-    let parts = allocate(amount, &open, &cmd.invoice_ids).map_err(refusal)?;
+    check_named(tx, &cmd, &open, &not_reached).await?;
+    let reached = cmd.invoice_ids.iter().filter(|id| !not_reached.contains(id));
+    let reached: Vec<InvoiceId> = reached.copied().collect();
+    let parts = allocate(amount, &open, &reached).map_err(refusal)?;
     insert(tx, id, &cmd, &parts).await?;
     billing::apply_payment(tx, &parts.allocations).await?;
     book(tx, id, &cmd, amount, &parts).await?;
@@ -86,8 +88,13 @@ fn check(tx: &TenantTx, cmd: &mut RecordPayment) -> Result<Money> {
 }
 
 /// The invoices that the caller names must be open ones of this subscriber.
-async fn check_named(tx: &TenantTx, cmd: &RecordPayment, open: &[OpenInvoice<InvoiceId>]) -> Result<()> {
-    let is_open = |id: &InvoiceId| open.iter().any(|o| o.id == *id);
+async fn check_named(
+    tx: &TenantTx,
+    cmd: &RecordPayment,
+    open: &[OpenInvoice<InvoiceId>],
+    not_reached: &[InvoiceId],
+) -> Result<()> {
+    let is_open = |id: &InvoiceId| open.iter().any(|o| o.id == *id) || not_reached.contains(id);
     if cmd.invoice_ids.iter().all(is_open) {
         return Ok(());
     }

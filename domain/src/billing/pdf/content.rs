@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Sheet, UPI_FILE, upi};
 use crate::billing::credit_notes::{self, CreditNote};
-use crate::billing::entity::{Invoice, InvoiceLine, InvoiceStatus, InvoiceTax, sum_taxes};
+use crate::billing::entity::{Invoice, InvoiceKind, InvoiceLine, InvoiceStatus, InvoiceTax, sum_taxes};
 use crate::billing::queries;
 use crate::billing::rules::{CreditExplanation, Explanation, Place, TaxAmount, TaxTreatment};
 use crate::branding::Branding;
@@ -14,6 +14,7 @@ use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::ids::{SubscriberId, TaxRegistrationId};
 use crate::kernel::money::{Currency, Money};
+use crate::kernel::text_enum;
 use crate::subscribers::{self, Subscriber};
 
 /// `data.json`: what a template can print. Templates of ISPs' own read it, so members are added and never taken away. Amounts
@@ -54,10 +55,34 @@ pub struct Seller {
     pub region: Option<String>,
 }
 
+text_enum! {
+    /// What a document is, for its title. A deposit and a balance brought forward are about no supply, hence no tax invoices.
+    DocumentKind { Invoice, DebitNote, CreditNote, Deposit, OpeningBalance }
+}
+
+impl From<InvoiceKind> for DocumentKind {
+    fn from(kind: InvoiceKind) -> Self {
+        match kind {
+            InvoiceKind::Invoice => Self::Invoice,
+            InvoiceKind::DebitNote => Self::DebitNote,
+            InvoiceKind::Deposit => Self::Deposit,
+            InvoiceKind::OpeningBalance => Self::OpeningBalance,
+        }
+    }
+}
+
+impl DocumentKind {
+    /// Whether it is about a supply, whose lines the tax rules have explained.
+    fn is_of_supply(self) -> bool {
+        !matches!(self, Self::Deposit | Self::OpeningBalance)
+    }
+}
+
 /// The document's own part of the data, which a sample stands in for.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Document {
+    pub kind: DocumentKind,
     /// Of a credit note: its own.
     pub invoice: Head,
     /// What a credit note takes back something of; null: this is no credit note.
@@ -168,10 +193,13 @@ impl Content {
 /// Everything about an invoice that the actor may see.
 pub async fn of_invoice(tx: &TenantTx, invoice: Invoice) -> Result<Content> {
     let lines = queries::lines_of(tx, &[invoice.id]).await?;
+    let kind = DocumentKind::from(invoice.kind);
     let explained = |line: &InvoiceLine| {
-        Ok(serde_json::from_value::<Explanation>(line.explanation.clone())?
-            .line
-            .treatment)
+        let explanation = || serde_json::from_value::<Explanation>(line.explanation.clone());
+        Ok(match kind.is_of_supply() {
+            true => Some(explanation()?.line.treatment),
+            false => None,
+        })
     };
     let currency: Currency = invoice.currency.parse().map_err(Error::internal)?;
     let added_to = queries::get_if_any(tx, invoice.refers_to_id).await?;
@@ -181,6 +209,7 @@ pub async fn of_invoice(tx: &TenantTx, invoice: Invoice) -> Result<Content> {
         reason: invoice.reason.clone().unwrap_or_default(),
     });
     let printed = Printed {
+        kind,
         head: Head {
             number: invoice.number.clone(),
             status: invoice.status,
@@ -204,14 +233,13 @@ pub async fn of_credit_note(tx: &TenantTx, note: CreditNote) -> Result<Content> 
     let lines = credit_notes::lines_of(tx, &[note.id]).await?;
     let lines: Vec<InvoiceLine> = lines.into_iter().map(|line| line.line).collect();
     let explained = |line: &InvoiceLine| {
-        Ok(serde_json::from_value::<CreditExplanation>(line.explanation.clone())?
-            .of
-            .line
-            .treatment)
+        let explanation: CreditExplanation = serde_json::from_value(line.explanation.clone())?;
+        Ok(Some(explanation.of.line.treatment))
     };
     let taxes = credit_notes::taxes_of(tx, &[note.id]).await?;
     let currency: Currency = note.currency.parse().map_err(Error::internal)?;
     let printed = Printed {
+        kind: DocumentKind::CreditNote,
         head: Head {
             number: Some(note.number.clone()),
             status: InvoiceStatus::Issued,
@@ -235,12 +263,13 @@ pub async fn of_credit_note(tx: &TenantTx, note: CreditNote) -> Result<Content> 
 
 /// What stands on a document, as it is kept.
 struct Printed {
+    kind: DocumentKind,
     head: Head,
     corrects: Option<Corrected>,
     adds_to: Option<Corrected>,
     lines: Vec<InvoiceLine>,
-    /// Of each line.
-    treatments: Vec<TaxTreatment>,
+    /// Of each line; none of what is no supply.
+    treatments: Vec<Option<TaxTreatment>>,
     taxes: Vec<InvoiceTax>,
     totals: Totals,
 }
@@ -248,8 +277,12 @@ struct Printed {
 async fn content(tx: &TenantTx, printed: Printed, payer: SubscriberId, under: Option<TaxRegistrationId>) -> Result<Content> {
     let buyer = subscribers::get(tx, payer).await?;
     let names = names(tx, &printed.lines, &buyer).await?;
+    let seller = match printed.kind.is_of_supply() {
+        true => super::seller(tx, under).await?,
+        false => super::seller_for(tx, &buyer).await?,
+    };
     Ok(Content {
-        seller: super::seller(tx, under).await?,
+        seller,
         document: document(printed, buyer, &names)?,
         files: Files::default(),
     })
@@ -291,19 +324,22 @@ fn document(printed: Printed, buyer: Subscriber, names: &HashMap<SubscriberId, S
     let mut notes: Vec<String> = Vec::new();
     let mut lines = Vec::with_capacity(printed.lines.len());
     for (line, treatment) in printed.lines.iter().zip(printed.treatments) {
-        place_of_supply.get_or_insert(treatment.place);
-        for note in treatment.notes {
-            if !notes.contains(&note) {
-                notes.push(note);
-            }
+        let code = treatment.as_ref().map(|t| t.code.clone());
+        if let Some(treatment) = treatment {
+            place_of_supply.get_or_insert(treatment.place);
+            let new = (treatment.notes.into_iter())
+                .filter(|note| !notes.contains(note))
+                .collect::<Vec<_>>();
+            notes.extend(new);
         }
         let own = printed.taxes.iter().filter(|tax| tax.line_id == Some(line.id));
         let own = own.map(InvoiceTax::amount).collect::<Result<Vec<_>>>()?;
         let name = names.get(&line.subscriber_id).cloned().unwrap_or_default();
         // What the rules priced it as; a null code on the line is internet access.
-        lines.push(self::line(line, name, Some(treatment.code), &own, currency)?);
+        lines.push(self::line(line, name, code, &own, currency)?);
     }
     Ok(Document {
+        kind: printed.kind,
         invoice: printed.head,
         corrects: printed.corrects,
         adds_to: printed.adds_to,

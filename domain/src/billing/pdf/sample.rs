@@ -1,6 +1,6 @@
 //! Documents that a template is tried with before it is accepted.
 
-use super::content::{Content, Corrected, Document, Files, seller};
+use super::content::{Content, Corrected, Document, DocumentKind, Files, seller};
 use super::pack;
 use crate::billing::entity::InvoiceStatus;
 use crate::billing::registrations;
@@ -23,6 +23,7 @@ pub async fn samples(tx: &TenantTx) -> Result<[Content; 3]> {
 
 fn credit_note(mut content: Content) -> Content {
     let (invoice, totals) = (&mut content.document.invoice, &mut content.document.totals);
+    content.document.kind = DocumentKind::CreditNote;
     content.document.corrects = Some(Corrected {
         number: invoice.number.clone(),
         issued_on: invoice.issued_on,

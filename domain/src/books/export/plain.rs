@@ -33,13 +33,16 @@ pub(super) fn hledger_entry(out: &mut String, entry: &JournalEntry, currency: Cu
     }
     let number = entry.document.as_ref().and_then(|d| d.number.as_deref()).unwrap_or_default();
     // A code ends at its bracket.
-    let code = match word(number).replace(['(', ')'], " ").trim() {
+    let code = word(number).replace(['(', ')'], " ");
+    let payee = payee(entry).map(|name| format!("{} | ", word(name))).unwrap_or_default();
+    let (day, text) = (entry.booked_on, format!("{payee}{}", word(&entry.description)));
+    // What stands in brackets before the text is the code: an empty one, where the text's own would be taken for it.
+    let code = match code.trim() {
+        "" if text.starts_with(['(', '!', '*']) => " ()".to_owned(),
         "" => String::new(),
         code => format!(" ({code})"),
     };
-    let payee = payee(entry).map(|name| format!("{} | ", word(name))).unwrap_or_default();
-    let (day, what) = (entry.booked_on, word(&entry.description));
-    let _ = writeln!(out, "\n{day} *{code} {payee}{what}  ; kind:{}, id:{}", entry.kind, entry.id);
+    let _ = writeln!(out, "\n{day} *{code} {text}  ; kind:{}, id:{}", entry.kind, entry.id);
     postings(out, entry, currency, "    ");
 }
 
@@ -81,10 +84,14 @@ fn payee(entry: &JournalEntry) -> Option<&str> {
     all.all(|other| other.0 == first.0).then_some(first.1.as_str())
 }
 
-/// The name of an account's subscriber, as a comment.
+/// The name of an account's subscriber, as a comment. A word before a colon would be a tag there: `type:` says what sort of
+/// account it is.
 fn named(posting: &JournalPosting) -> String {
-    let name = posting.subscriber.as_ref().map(|(_, name)| format!("  ; {}", line(name)));
-    name.unwrap_or_default()
+    let name = posting
+        .subscriber
+        .as_ref()
+        .map(|(_, name)| line(name).replace(':', "\u{a789}"));
+    name.map(|name| format!("  ; {name}")).unwrap_or_default()
 }
 
 /// A text within a line of hledger's: `;` would begin a comment, and `|` end the payee.

@@ -84,6 +84,25 @@ fn plain_text_keeps_to_its_lines() {
 }
 
 #[test]
+fn names_are_neither_tags_nor_codes_nor_marks() {
+    let tagged = text(ExportFormat::Hledger, &[entry("Guest house type:Deluxe", "1")]);
+    assert!(
+        tagged.contains("\naccount Assets:Receivable:100000018  ; Guest house type\u{a789}Deluxe\n"),
+        "{tagged}"
+    );
+    for (name, number, expected) in [
+        ("(x) Rao", "", "* () (x) Rao | Invoice  ;"),
+        ("(Rao", "", "* () (Rao | Invoice  ;"),
+        ("! Rao", "", "* () ! Rao | Invoice  ;"),
+        ("* Rao", "7", "* (7) * Rao | Invoice  ;"),
+        ("Rao (x)", "", "* Rao (x) | Invoice  ;"),
+    ] {
+        let tried = text(ExportFormat::Hledger, &[entry(name, number)]);
+        assert!(tried.contains(expected), "{name:?} {number:?}: {tried}");
+    }
+}
+
+#[test]
 fn accounts_are_named_once() {
     for (format, word) in [(ExportFormat::Hledger, "account "), (ExportFormat::Beancount, " open ")] {
         let twice = text(format, &[entry("Asha", "1"), entry("Asha", "2")]);
