@@ -98,6 +98,8 @@ pub fn registry() -> jobs::Registry {
         .unheard::<addons::OneTimeChargeAdded>()
         .unheard::<addons::OneTimeChargeCancelled>()
         .unheard::<billing::events::OpeningBalanceRecorded>()
+        .unheard::<billing::events::WithholdingRecorded>()
+        .unheard::<billing::events::WithholdingReversed>()
         .unheard::<ledger::LedgerPeriodChanged>()
         .unheard::<billing::events::DebitNoteIssued>()
         .unheard::<credits::events::CreditRefunded>()

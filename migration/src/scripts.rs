@@ -52,6 +52,9 @@ pub(crate) const TENANT: &[Script] = scripts![
     38 "tenant/0038_receipts.sql",
     40 "tenant/0040_run_hour.sql",
     42 "tenant/0042_bill_to.sql",
+    43 "tenant/0043_tax_class.sql",
+    44 "tenant/0044_parties.sql",
+    45 "tenant/0045_withholding.sql",
 ];
 
 /// The steps of the shared schemas that this binary needs, as `(scope, version)`.

@@ -370,6 +370,7 @@ async fn register(db: &TenantDb, person: &Person, plan_id: PlanId, key: Uuid) ->
             email: Some(person.email.clone()),
             phone: Some(person.phone.clone()),
             tax_id: None,
+            tax_class: None,
             address: Some(person.address.clone()),
             bill_to_id: None,
             key: Some(key),

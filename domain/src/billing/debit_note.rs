@@ -13,6 +13,7 @@ use super::entity::{Invoice, InvoiceKind, InvoiceLine, InvoiceLineKind, InvoiceS
 use super::events::DebitNoteIssued;
 use super::issue::NewInvoice;
 use super::issuing::{self, Adds, Draft};
+use super::parties::Buyer;
 use super::rules::{self, BillingSettings, Charge, Explanation, InvoicePolicy, compute_invoice};
 use super::{numbers, queries, registrations, setup, write};
 use crate::kernel::Permission;
@@ -22,6 +23,7 @@ use crate::kernel::error::{Error, ErrorCode, Result};
 use crate::kernel::ids::{InvoiceId, InvoiceLineId};
 use crate::kernel::money::{Currency, Money};
 use crate::ledger;
+use crate::subscribers;
 
 /// A debit note that staff write by hand.
 #[derive(Clone, Debug, Serialize)]
@@ -181,8 +183,10 @@ async fn draft(
             reason: cmd.reason.clone(),
         }),
         payer: invoice.subscriber_id,
+        buyer: serde_json::to_string(&Buyer::of(&subscribers::get(tx, invoice.subscriber_id).await?))?,
         due_on,
         registration: known.into_iter().find(|r| Some(r.id) == invoice.registration_id),
+        place: None,
         totals: computed.totals,
         taken: Taken::of(invoice.subscriber_id, in_hand, id, total)?,
         lines: lines.collect::<Result<_>>()?,

@@ -80,6 +80,8 @@ pub struct Invoice {
     pub amount_credited: Decimal,
     /// What was given up of it; a part of `amount_credited`.
     pub written_off: Decimal,
+    /// What its payer withheld as tax; a part of `amount_paid`.
+    pub withheld: Decimal,
     pub amount_due: Decimal,
     /// The sum of the credit notes against it.
     pub credit_noted: Decimal,

@@ -115,3 +115,25 @@ pub struct InvoiceWrittenOff {
 impl Event for InvoiceWrittenOff {
     const KIND: &'static str = "InvoiceWrittenOff";
 }
+
+/// A part of it was settled by tax that its payer withheld.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WithholdingRecorded {
+    pub invoice_id: InvoiceId,
+    pub subscriber_id: SubscriberId,
+}
+
+impl Event for WithholdingRecorded {
+    const KIND: &'static str = "WithholdingRecorded";
+}
+
+/// Tax was not withheld from it after all, or not as much.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WithholdingReversed {
+    pub invoice_id: InvoiceId,
+    pub subscriber_id: SubscriberId,
+}
+
+impl Event for WithholdingReversed {
+    const KIND: &'static str = "WithholdingReversed";
+}

@@ -10,7 +10,8 @@ use rust_decimal::Decimal;
 use super::credit::Taken;
 use super::entity::{InvoiceLineKind, TaxRegistration};
 use super::issue::NewInvoice;
-use super::lines::{NewLine, place};
+use super::lines::{NewLine, Supply, place};
+use super::parties::Buyer;
 use super::rules::{
     BillingSettings, Charge, ComputedInvoice, ComputedLine, InvoiceTotals, LineError, Place, TaxAmount, TaxRuleSet,
     compute_invoice,
@@ -52,11 +53,21 @@ pub(super) struct Draft {
     /// None: it is an invoice of its own.
     pub adds: Option<Adds>,
     pub payer: SubscriberId,
+    /// The payer as the document names it: JSON.
+    pub buyer: String,
     pub due_on: NaiveDate,
     pub registration: Option<TaxRegistration>,
+    /// Of its first line; None: as the invoice that it adds to.
+    pub place: Option<Place>,
     pub totals: InvoiceTotals,
     pub taken: Option<Taken>,
     pub lines: Vec<DraftLine>,
+}
+
+struct Computed {
+    place: Option<Place>,
+    registration: Option<TaxRegistration>,
+    invoice: ComputedInvoice,
 }
 
 /// What makes it a debit note.
@@ -151,7 +162,7 @@ impl Issuing {
     /// Whether the payer's credit in hand would settle it whole.
     pub fn covered_by_credit(&self, tx: &TenantTx, new: &NewInvoice) -> Result<bool> {
         let payer = self.subscriber(new.subscriber_id)?.payer();
-        let (_, computed) = self.compute(tx, new)?;
+        let computed = self.compute(tx, new)?.invoice;
         Ok(self.in_hand(tx, payer).amount() >= computed.totals.total.amount())
     }
 
@@ -169,18 +180,25 @@ impl Issuing {
 
     fn draft(&mut self, tx: &TenantTx, new: NewInvoice) -> Result<Draft> {
         let payer = self.subscriber(new.subscriber_id)?.payer();
-        let (registration, computed) = self.compute(tx, &new)?;
+        let Computed {
+            place,
+            registration,
+            invoice: computed,
+        } = self.compute(tx, &new)?;
         let in_hand = self.in_hand(tx, payer);
         let taken = Taken::of(payer, in_hand, new.id, computed.totals.total)?;
         let zone = tx.tenant().timezone();
+        let buyer = serde_json::to_string(&Buyer::of(self.subscriber(payer)?))?;
         let lines = new.lines.iter().zip(computed.lines);
         let lines = lines.map(|(line, amounts)| draft_line(line, amounts, new.subscriber_id, zone));
         let draft = Draft {
             id: new.id,
             adds: None,
             payer,
+            buyer,
             due_on: new.due_on,
             registration,
+            place,
             totals: computed.totals,
             lines: lines.collect::<Result<_>>()?,
             taken,
@@ -193,18 +211,20 @@ impl Issuing {
         Ok(draft)
     }
 
-    /// Brings what one payer is to pay for several subscribers by one day onto one invoice, a line for each of their services.
+    /// Brings what one payer is to pay for several subscribers by one day onto one invoice for each place of supply, which a
+    /// document has one of, a line for each of their services.
     /// Postpaid charges only: prepaid time gives access as soon as its own invoice is paid.
     pub fn consolidate(&mut self, tx: &TenantTx) -> Result<()> {
         let drafts = std::mem::take(&mut self.drafts);
         let mut groups: Vec<Vec<Draft>> = Vec::with_capacity(drafts.len());
-        let mut of_payer: HashMap<(SubscriberId, NaiveDate, Option<TaxRegistrationId>), usize> = HashMap::new();
+        let mut of_payer: HashMap<(SubscriberId, NaiveDate, Option<TaxRegistrationId>, Option<Place>), usize> = HashMap::new();
         for draft in drafts {
             if !draft.new.is_postpaid() {
                 groups.push(vec![draft]);
                 continue;
             }
-            let key = (draft.payer, draft.due_on, draft.registration.as_ref().map(|r| r.id));
+            let under = draft.registration.as_ref().map(|r| r.id);
+            let key = (draft.payer, draft.due_on, under, draft.place.clone());
             let group = *of_payer.entry(key).or_insert(groups.len());
             match groups.get_mut(group) {
                 Some(group) => group.push(draft),
@@ -264,15 +284,23 @@ impl Issuing {
         self.subscribers.get(&id).ok_or_else(|| Error::not_found("subscriberId"))
     }
 
-    fn compute(&self, tx: &TenantTx, new: &NewInvoice) -> Result<(Option<TaxRegistration>, ComputedInvoice)> {
+    fn compute(&self, tx: &TenantTx, new: &NewInvoice) -> Result<Computed> {
         let places = self.places(tx, new)?;
         // An invoice is issued under one registration: that of its first line's place.
-        let first = places.first();
-        let registration = first.and_then(|place| registrations::for_place(&self.registrations, &self.rules, place));
+        let first = places.first().cloned();
+        let registration = first
+            .as_ref()
+            .and_then(|place| registrations::for_place(&self.registrations, &self.rules, place));
         let under = registration.map(TaxRegistration::for_rules);
+        let payer = self.subscriber(self.subscriber(new.subscriber_id)?.payer())?;
         let mut drafts = Vec::with_capacity(new.lines.len());
         for (position, (line, place)) in new.lines.iter().zip(places).enumerate() {
-            let treatment = line.treatment(tx, &self.rules, place, under.clone(), position)?;
+            let supply = Supply {
+                place,
+                registration: under.clone(),
+                buyer: payer.tax_class.into(),
+            };
+            let treatment = line.treatment(tx, &self.rules, supply, position)?;
             drafts.push(line.draft(tx, treatment)?);
         }
         let policy = self.settings.invoice_policy(tx.tenant().currency());
@@ -280,17 +308,25 @@ impl Issuing {
             LineError::Money(MoneyError::OutOfRange) => Error::invalid("lines", "The invoice comes to more than any can."),
             other => Error::internal(other),
         })?;
-        Ok((registration.cloned(), computed))
+        Ok(Computed {
+            place: first,
+            registration: registration.cloned(),
+            invoice: computed,
+        })
     }
 
     /// Where each line is supplied: where its service is installed, else where the subscriber it is for lives.
     fn places(&self, tx: &TenantTx, new: &NewInvoice) -> Result<Vec<Place>> {
-        let places = new.lines.iter().map(|line| match line.installation() {
-            Some(installed) => Ok(place(tx, Some(installed))),
-            None => {
-                let whose = line.subscriber().unwrap_or(new.subscriber_id);
-                Ok(place(tx, self.subscriber(whose)?.address.as_ref()))
+        let places = new.lines.iter().map(|line| {
+            let whose = line.subscriber().unwrap_or(new.subscriber_id);
+            let mut place = match line.installation() {
+                Some(installed) => place(tx, Some(installed)),
+                None => place(tx, self.subscriber(whose)?.address.as_ref()),
+            };
+            if place.country == tx.tenant().country() {
+                place.region = place.region.map(|region| self.rules.region(&region));
             }
+            Ok(place)
         });
         places.collect()
     }

@@ -11,8 +11,8 @@ use crate::kernel::ids::{InvoiceId, ServiceId, SubscriberId};
 use crate::kernel::money::Money;
 use crate::subscribers::Address;
 
-/// Charges the settings' late fee, if there is one, for each invoice over the service's time that is due and unpaid: once an
-/// invoice, on an invoice of its own. For a service that has just been switched off for it.
+/// Charges the settings' late fee, if there is one, for each invoice over the service's time that is due and unpaid, and not
+/// promised for later: once an invoice, on an invoice of its own. For a service that has just been switched off for it.
 pub async fn charge_late_fees(
     tx: &TenantTx,
     service_id: ServiceId,
@@ -34,7 +34,7 @@ pub async fn charge_late_fees(
             "SELECT DISTINCT ON (i.id) i.id, i.number, l.tax_code
              FROM coverage c JOIN invoice_line l ON l.id = c.invoice_line_id JOIN invoice i ON i.id = l.invoice_id
              WHERE c.service_id = $1 AND i.status IN ('ISSUED', 'PARTIALLY_PAID') AND i.due_on < $2
-                 AND i.late_fee_invoice_id IS NULL ORDER BY i.id, l.position",
+                 AND (i.promised_until IS NULL OR i.promised_until < $2) AND i.late_fee_invoice_id IS NULL ORDER BY i.id, l.position",
         )
         .bind(service_id)
         .bind(tx.today())

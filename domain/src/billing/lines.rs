@@ -16,7 +16,7 @@ use crate::kernel::error::{Error, ErrorCode, Result};
 use crate::kernel::ids::{InvoiceLineId, PlanId, ServiceId, SubscriberId};
 use crate::kernel::money::Money;
 use crate::plans::{IntervalUnit, PaymentMode, Plan};
-use crate::subscribers::Address;
+use crate::subscribers::{Address, TaxClass};
 
 /// A line of an invoice that is to be issued.
 #[derive(Clone, Debug)]
@@ -256,21 +256,14 @@ impl NewLine {
         })
     }
 
-    /// Which taxes it bears, supplied there under that registration. `position` is where the caller's input has it.
-    pub(super) fn treatment(
-        &self,
-        tx: &TenantTx,
-        rules: &TaxRuleSet,
-        place: Place,
-        registration: Option<Registration>,
-        position: usize,
-    ) -> Result<TaxTreatment> {
+    /// Which taxes it bears, so supplied. `position` is where the caller's input has it.
+    pub(super) fn treatment(&self, tx: &TenantTx, rules: &TaxRuleSet, supply: Supply, position: usize) -> Result<TaxTreatment> {
         let facts = TaxFacts {
             code: self.tax_code().cloned(),
             date: tx.today(),
-            place,
-            registration,
-            buyer: BuyerClass::Regular,
+            place: supply.place,
+            registration: supply.registration,
+            buyer: supply.buyer,
         };
         rules.treatment(&facts).map_err(|e| match (&e, self) {
             (TaxError::UnknownCode(code), Self::OneTime(_) | Self::LateFee(_)) => Error::invalid(
@@ -295,6 +288,23 @@ impl NewLine {
             ),
             _ => Error::state("", super::registrations::sentence(&e.to_string())),
         })
+    }
+}
+
+/// Where a line is supplied, under which registration, and to what sort of buyer: its payer.
+pub(super) struct Supply {
+    pub place: Place,
+    pub registration: Option<Registration>,
+    pub buyer: BuyerClass,
+}
+
+impl From<TaxClass> for BuyerClass {
+    fn from(class: TaxClass) -> Self {
+        match class {
+            TaxClass::Regular => Self::Regular,
+            TaxClass::Exempt => Self::Exempt,
+            TaxClass::Special => Self::Special,
+        }
     }
 }
 

@@ -9,7 +9,7 @@
 //!
 //! Owns `billing_settings`, `invoice_template`, `tax_rule_set`, `tax_registration`, `number_series`, `invoice`,
 //! `invoice_line`, `invoice_tax`, `coverage`, `credit_application`, `credit_note`, `credit_note_line`, `credit_note_tax`,
-//! `opening_balance`, `write_off` and `receipt`.
+//! `opening_balance`, `write_off`, `receipt`, `seller`, `credit_note_party` and `withholding`.
 
 mod coverage;
 mod credit;
@@ -26,6 +26,7 @@ mod lines;
 mod manual;
 mod numbers;
 mod opening;
+mod parties;
 mod payment;
 pub mod pdf;
 mod plain;
@@ -65,8 +66,8 @@ pub use queries::{
 };
 pub use receipts::{Receipt, issue_receipt, receipts_of};
 pub use registrations::{AddTaxRegistration, tax_registration_add, tax_registrations};
-pub use setup::{adopt, settings, settings_view, tax_rules};
+pub use setup::{adopt, adopt_newer_rules, settings, settings_view, tax_rules};
 pub use update_settings::{UpdateSettings, settings_update};
 pub use void::{PlanTime, parties, plan_time_of, void};
-pub use withholding::{RecordWithholding, withholding_record};
+pub use withholding::{RecordWithholding, ReverseWithholding, withholding_record, withholding_reverse};
 pub use write_off::{ReverseWriteOff, WriteOffInvoice, invoice_write_off, invoice_write_off_reverse, reclaim_for_payment};

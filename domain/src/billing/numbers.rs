@@ -15,6 +15,8 @@ pub(super) const INVOICES: &str = "INVOICE";
 pub(super) const CREDIT_NOTES: &str = "CREDIT_NOTE";
 pub(super) const RECEIPTS: &str = "RECEIPT";
 pub(super) const DEBIT_NOTES: &str = "DEBIT_NOTE";
+/// As `BillingSettings::number_patterns` has their patterns.
+pub(super) const SERIES: [&str; 4] = [INVOICES, CREDIT_NOTES, RECEIPTS, DEBIT_NOTES];
 
 /// The next number of the series; see [`take`].
 pub(super) async fn next(
@@ -30,7 +32,7 @@ pub(super) async fn next(
 }
 
 /// The next numbers of the series, one for each document in their order; a document is named by the short code of its
-/// registration. Locks the series until the transaction ends, so take them last: a rollback takes them back, and nobody else
+/// registration, or of the ISP's country where it is issued under none. Locks the series until the transaction ends, so take them last: a rollback takes them back, and nobody else
 /// can have got later ones meanwhile.
 pub(super) async fn take(
     tx: &TenantTx,
@@ -42,7 +44,10 @@ pub(super) async fn take(
 ) -> Result<Vec<String>> {
     let year = FiscalYear::of(date, settings.fiscal_year_start_month);
     // Where numbers do not name the registration there is one series over all: else two of them would be alike.
-    let registration = |code: &Option<&'_ str>| code.filter(|_| pattern.names_registration()).unwrap_or("").to_owned();
+    let registration = |code: &Option<&'_ str>| match pattern.names_registration() {
+        true => code.unwrap_or(tx.tenant().country()).to_owned(),
+        false => String::new(),
+    };
     let registrations: Vec<String> = documents.iter().map(registration).collect();
     let mut wanted: BTreeMap<&str, i64> = BTreeMap::new();
     for registration in &registrations {
@@ -100,8 +105,8 @@ async fn sequences(tx: &TenantTx, series: &'static str, year: i32, wanted: &BTre
     Ok(rows.into_iter().map(|r| (r.registration, r.first)).collect())
 }
 
-/// Whether some number that the pattern would give from now on stands on a document already. A series goes on counting when
-/// its pattern changes, but one that begins to name the registration, or ceases to, begins another series.
+/// Whether some number that the pattern would give from now on stands on a document already, of whatever series. A series goes on
+/// counting when its pattern changes, but one that begins to name the registration, or ceases to, begins another series.
 pub(super) async fn would_repeat(
     tx: &TenantTx,
     series: &'static str,
@@ -118,9 +123,7 @@ pub(super) async fn would_repeat(
         let found: Option<bool> = tx
             .sql(
                 "WITH given AS (
-                     SELECT number FROM invoice WHERE $1 IN ('INVOICE', 'DEBIT_NOTE')
-                     UNION ALL SELECT number FROM credit_note WHERE $1 = 'CREDIT_NOTE'
-                     UNION ALL SELECT number FROM receipt WHERE $1 = 'RECEIPT'
+                     SELECT number FROM invoice UNION ALL SELECT number FROM credit_note UNION ALL SELECT number FROM receipt
                  ), middle AS (
                      SELECT substr(number, length($4) + 1, length(number) - length($4) - length($5)) AS digits FROM given
                      WHERE length(number) > length($4) + length($5) AND left(number, length($4)) = $4

@@ -6,10 +6,11 @@ use serde_json::Value;
 
 use super::entity::{InvoiceKind, InvoiceLineKind};
 use super::events::InvoiceIssued;
-use super::{numbers, setup};
+use super::{numbers, parties, registrations, setup};
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::Result;
 use crate::kernel::ids::{InvoiceId, InvoiceLineId, ServiceId, SubscriberId};
+use crate::subscribers;
 
 /// What is asked for without tax, such as a deposit. Booking it is the caller's.
 pub struct PlainInvoice {
@@ -31,16 +32,19 @@ pub struct PlainInvoice {
 
 /// Writes it down with its number. The payer is locked.
 pub async fn issue_plain(tx: &TenantTx, new: &PlainInvoice) -> Result<()> {
-    let number = numbers::next_plain(tx, new.kind).await?;
     let due_on = match new.due_on {
         Some(day) => day,
         None => setup::due_by_default(tx, &setup::settings(tx).await?.settings)?,
     };
+    let payer = subscribers::get(tx, new.payer).await?;
+    let under = registrations::of_subscriber(tx, &payer).await?;
+    let (seller, buyer) = parties::of_today(tx, under.as_ref(), &payer).await?;
+    let number = numbers::next_plain(tx, new.kind).await?;
     tx.sql(
         "INSERT INTO invoice (id, kind, is_deposit, number, status, subscriber_id, issued_on, due_on, currency, subtotal, discount,
-             tax_total, rounding, total, created_at)
+             tax_total, rounding, total, created_at, seller_id, buyer)
          VALUES ($1, CASE WHEN $2 = 'DEPOSIT' THEN 'INVOICE' ELSE $2 END, $2 = 'DEPOSIT', $3, 'ISSUED', $4, $5, $6, $7, $8, 0, 0, 0,
-             $8, $9)",
+             $8, $9, $10, $11)",
     )
     .bind(new.id)
     .bind(new.kind)
@@ -51,6 +55,8 @@ pub async fn issue_plain(tx: &TenantTx, new: &PlainInvoice) -> Result<()> {
     .bind(tx.tenant().currency().code())
     .bind(new.amount)
     .bind(tx.now())
+    .bind(seller)
+    .bind(buyer)
     .run()
     .await?;
     tx.sql(

@@ -33,7 +33,7 @@ macro_rules! select {
     ($($tail:expr),+) => {
         concat!(
             "SELECT i.id, CASE WHEN i.is_deposit THEN 'DEPOSIT' ELSE i.kind END AS kind, i.refers_to_id, i.reason, i.number, i.status, i.subscriber_id, i.registration_id, i.issued_on, i.due_on, i.currency, i.subtotal,
-                 i.discount, i.tax_total, i.rounding, i.total, i.amount_paid, i.amount_credited, i.written_off, i.amount_due,
+                 i.discount, i.tax_total, i.rounding, i.total, i.amount_paid, i.amount_credited, i.written_off, i.withheld, i.amount_due,
                  i.credit_noted, i.debit_noted, i.voided_at, i.void_reason,
                  (i.status IN ('ISSUED', 'PARTIALLY_PAID') AND i.due_on < $1) AS overdue, i.created_at
              FROM invoice i ",

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::entity::TaxRegistration;
 use super::lines::place;
-use super::rules::{Place, Registration, TaxIdError, TaxRuleSet};
-use super::setup;
+use super::rules::{FiscalYear, Place, Registration, TaxIdError, TaxRuleSet};
+use super::{numbers, setup};
 use crate::kernel::Permission;
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, ErrorCode, Result};
@@ -96,6 +96,10 @@ fn check(tx: &TenantTx, cmd: &AddTaxRegistration, rules: &TaxRuleSet) -> Result<
             "Must be the second part of an ISO 3166-2 code, such as KA.",
         ));
     }
+    if let Some(unknown) = region.filter(|r| !rules.has_region(&rules.region(r))) {
+        let message = format!("{home} has no region {unknown}: write the second part of its ISO 3166-2 code.");
+        return Err(Error::invalid("region", message));
+    }
     if cmd.tax_id.chars().count() > 40 {
         return Err(Error::invalid("taxId", "Must have at most 40 characters."));
     }
@@ -117,7 +121,23 @@ async fn check_numbers(tx: &TenantTx, known: &[TaxRegistration], added: &str) ->
     let settings = setup::settings(tx).await?.settings;
     settings
         .check(tx.tenant().currency(), &rule, &codes)
-        .map_err(|e| Error::state("", sentence(&e.to_string())))
+        .map_err(|e| Error::state("", sentence(&e.to_string())))?;
+    let year = FiscalYear::of(tx.today(), settings.fiscal_year_start_month);
+    for ((field, pattern), series) in settings.number_patterns().into_iter().zip(numbers::SERIES) {
+        if pattern.names_registration() && numbers::would_repeat(tx, series, pattern, year, &[added]).await? {
+            let message = format!("{field}: the numbers that it would give here have been given to other documents already.");
+            return Err(Error::state("", message));
+        }
+    }
+    Ok(())
+}
+
+/// What stands for registrations in documents' numbers: their short codes, or the country's where there is none.
+pub(super) fn codes<'r>(tx: &'r TenantTx, known: &'r [TaxRegistration]) -> Vec<&'r str> {
+    match known {
+        [] => vec![tx.tenant().country()],
+        known => known.iter().map(|r| r.short_code.as_str()).collect(),
+    }
 }
 
 async fn insert(tx: &TenantTx, r: &TaxRegistration) -> Result<()> {

@@ -151,6 +151,45 @@ pub(super) fn bind<'t>(sql: Sql<'t>, s: &BillingSettings) -> Result<Sql<'t>> {
         .bind(days(s.run_hour)?))
 }
 
+/// Takes over the tax rules that a release brought, if there are newer ones than the ISP has adopted. Rates have dates of their
+/// own, so rules are good before they count. Rules that were adopted once do not come back with a process of the release before.
+pub async fn adopt_newer_rules(tx: &TenantTx) -> Result<bool> {
+    #[derive(FromQueryResult)]
+    struct Adopted {
+        version: i32,
+        name: String,
+        known: bool,
+    }
+    let template = Template::load(tx.tenant().template()).map_err(Error::internal)?;
+    let rules = BillingPack::from_template(&template).map_err(Error::internal)?.taxes;
+    let name = &rules.data().version;
+    let last: Adopted = tx
+        .sql(
+            "SELECT r.version, r.body ->> 'version' AS name,
+                 EXISTS (SELECT FROM tax_rule_set k WHERE k.body ->> 'version' = $1) AS known
+             FROM tax_rule_set r ORDER BY r.version DESC LIMIT 1",
+        )
+        .bind(name.as_str())
+        .one()
+        .await?;
+    if last.known {
+        return Ok(false);
+    }
+    let adopted = tx
+        .sql("INSERT INTO tax_rule_set (version, body, adopted_at) VALUES ($1, $2, $3) ON CONFLICT (version) DO NOTHING")
+        .bind(last.version + 1)
+        .bind(serde_json::to_value(&rules)?)
+        .bind(tx.now())
+        .run()
+        .await?;
+    if adopted == 0 {
+        return Ok(false);
+    }
+    let detail = serde_json::json!({ "from": last.name, "to": name });
+    tx.audit("taxRulesAdopt", tx.tenant().id().0, detail).await?;
+    Ok(true)
+}
+
 /// Takes over a template's billing part, when the ISP is made.
 pub async fn adopt(tx: &TenantTx, template: &Template) -> Result<()> {
     let pack = BillingPack::from_template(template).map_err(Error::internal)?;

@@ -192,7 +192,7 @@ async fn check(tx: &TenantTx, old: &BillingSettings, new: &BillingSettings) -> R
     );
     let rule = setup::number_rule(tx)?;
     let known = registrations::all(tx).await?;
-    let codes: Vec<&str> = known.iter().map(|r| r.short_code.as_str()).collect();
+    let codes = registrations::codes(tx, &known);
     // One that stays as it is need not name registrations before there is a debit note.
     let debit_notes = &new.debit_note_number_pattern;
     let unnamed_still = *debit_notes == old.debit_note_number_pattern && !debit_notes.names_registration();
@@ -237,24 +237,36 @@ async fn check(tx: &TenantTx, old: &BillingSettings, new: &BillingSettings) -> R
             checks.ensure(false, field, "Its next numbers have been given to other documents already.");
         }
     }
-    checks.ensure(
-        new.invoice_number_pattern != new.credit_note_number_pattern,
-        "creditNoteNumberPattern",
-        "Must not be that of invoices: two documents would have one number.",
-    );
-    let documents = [&new.invoice_number_pattern, &new.credit_note_number_pattern];
-    checks.ensure(
-        !documents.contains(&&new.receipt_number_pattern),
-        "receiptNumberPattern",
-        "Must not be that of invoices or credit notes: two documents would have one number.",
-    );
-    let documents = [documents[0], documents[1], &new.receipt_number_pattern];
-    checks.ensure(
-        !documents.contains(&&new.debit_note_number_pattern),
-        "debitNoteNumberPattern",
-        "Must not be that of invoices or credit notes: two documents would have one number.",
-    );
+    apart(tx, old, new, &codes, &mut checks);
     checks.done()
+}
+
+/// No two series may come to give the same number. What stays as it is has been accepted before.
+fn apart(tx: &TenantTx, old: &BillingSettings, new: &BillingSettings, codes: &[&str], checks: &mut Checks) {
+    let year = FiscalYear::of(tx.today(), new.fiscal_year_start_month);
+    let before = old.number_patterns();
+    let anew = old.fiscal_year_start_month != new.fiscal_year_start_month;
+    let changed = |pattern: &(&str, &NumberPattern)| anew || !before.contains(pattern);
+    for (one, other) in new.meeting(year, codes) {
+        let (named, beside) = if changed(&other) { (other, one) } else { (one, other) };
+        if changed(&named) {
+            let message = format!(
+                "Its numbers could be those of `{}`: two documents would have one.",
+                field_of(beside.0)
+            );
+            checks.add(ErrorCode::Invalid, &field_of(named.0), message);
+        }
+    }
+}
+
+/// As the API names it.
+fn field_of(key: &str) -> String {
+    let mut words = key.split('_');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |name, word| {
+        let (head, tail) = word.split_at(1);
+        format!("{name}{}{tail}", head.to_uppercase())
+    })
 }
 
 async fn write(tx: &TenantTx, s: &BillingSettings) -> Result<()> {

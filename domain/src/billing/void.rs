@@ -112,6 +112,11 @@ async fn check(tx: &TenantTx, invoice: &Invoice) -> Result<()> {
     if !invoice.debit_noted.is_zero() {
         return refuse("A debit note adds to it: withdraw that one first.");
     }
+    if let Some(fee) = standing_late_fee(tx, invoice).await? {
+        return refuse(&format!(
+            "The late fee {fee} was charged for it: withdraw or credit that one first."
+        ));
+    }
     let rule = setup::tax_rules(tx).await?.data().void;
     match lawful(rule, invoice.issued_on, tx.today()) {
         true => Ok(()),
@@ -120,6 +125,17 @@ async fn check(tx: &TenantTx, invoice: &Invoice) -> Result<()> {
         }
         false => refuse("The tax rules let an invoice be withdrawn in the month of its issue only: issue a credit note instead."),
     }
+}
+
+/// The number of the invoice over the fee for having paid this one late, unless that was taken back.
+async fn standing_late_fee(tx: &TenantTx, invoice: &Invoice) -> Result<Option<String>> {
+    tx.sql(
+        "SELECT f.number FROM invoice i JOIN invoice f ON f.id = i.late_fee_invoice_id
+         WHERE i.id = $1 AND f.status <> 'VOID' AND f.credit_noted < f.total",
+    )
+    .bind(invoice.id)
+    .scalar()
+    .await
 }
 
 /// What goes with a service's time is charged again only together with that time: of an add-on or a difference alone it would

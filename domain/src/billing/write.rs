@@ -8,8 +8,8 @@ use uuid::Uuid;
 use super::credit::{self, Taken};
 use super::events::{InvoiceIssued, InvoicePaid};
 use super::issuing::{Draft, DraftLine};
-use super::numbers;
 use super::rules::{BillingSettings, NumberPattern, TaxAmount};
+use super::{numbers, parties};
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, ErrorCode, Result};
 use crate::kernel::event::Fact;
@@ -32,11 +32,13 @@ pub(super) async fn all(
     let audits: Result<Vec<_>> = drafts.iter().map(audited).collect();
     tx.audit_all("invoiceIssue", audits?).await?;
     tx.emit_all(facts(drafts)?).await?;
+    let under: Vec<_> = drafts.iter().map(|draft| draft.registration.as_ref()).collect();
+    let sellers = parties::sellers(tx, &under).await?;
     let documents: Vec<Option<&str>> = (drafts.iter())
         .map(|draft| draft.registration.as_ref().map(|r| r.short_code.as_str()))
         .collect();
     let numbers = numbers::take(tx, series, pattern, settings, tx.today(), &documents).await?;
-    invoices(tx, drafts, numbers).await?;
+    invoices(tx, drafts, numbers, sellers).await?;
     lines(tx, drafts).await?;
     taxes(tx, drafts).await?;
     coverage(tx, drafts).await?;
@@ -96,7 +98,7 @@ fn facts(drafts: &[Draft]) -> Result<Vec<Fact>> {
     Ok(facts)
 }
 
-async fn invoices(tx: &TenantTx, drafts: &[Draft], numbers: Vec<String>) -> Result<()> {
+async fn invoices(tx: &TenantTx, drafts: &[Draft], numbers: Vec<String>, sellers: Vec<Uuid>) -> Result<()> {
     let amounts = |of: fn(&Draft) -> Money| -> Vec<Decimal> { drafts.iter().map(|draft| of(draft).amount()).collect() };
     // The nil id stands for no registration, and for no invoice that is added to.
     let registrations = drafts.iter().map(|d| d.registration.as_ref().map_or(Uuid::nil(), |r| r.id.0));
@@ -104,16 +106,16 @@ async fn invoices(tx: &TenantTx, drafts: &[Draft], numbers: Vec<String>) -> Resu
     let reasons = drafts.iter().map(|d| d.adds.as_ref().map_or("", |a| &a.reason).to_owned());
     tx.sql(
         "INSERT INTO invoice (id, kind, refers_to_id, reason, number, status, subscriber_id, registration_id, issued_on, due_on, currency, subtotal,
-             discount, tax_total, rounding, total, amount_credited, created_at)
+             discount, tax_total, rounding, total, amount_credited, created_at, seller_id, buyer)
          SELECT i.id, CASE WHEN i.reason = '' THEN 'INVOICE' ELSE 'DEBIT_NOTE' END,
              nullif(i.refers_to_id, '00000000-0000-0000-0000-000000000000'), nullif(i.reason, ''), i.number,
              CASE WHEN i.total = i.credited THEN 'PAID' WHEN i.credited > 0 THEN 'PARTIALLY_PAID' ELSE 'ISSUED' END,
              i.subscriber_id, nullif(i.registration_id, '00000000-0000-0000-0000-000000000000'), $1, i.due_on, $2, i.subtotal,
-             i.discount, i.tax_total, i.rounding, i.total, i.credited, $3
+             i.discount, i.tax_total, i.rounding, i.total, i.credited, $3, i.seller_id, i.buyer::jsonb
          FROM unnest($4::uuid[], $5::text[], $6::uuid[], $7::uuid[], $8::date[], $9::numeric[], $10::numeric[], $11::numeric[],
-                 $12::numeric[], $13::numeric[], $14::numeric[], $15::uuid[], $16::text[])
+                 $12::numeric[], $13::numeric[], $14::numeric[], $15::uuid[], $16::text[], $17::uuid[], $18::text[])
              AS i(id, number, subscriber_id, registration_id, due_on, subtotal, discount, tax_total, rounding, total, credited,
-                 refers_to_id, reason)",
+                 refers_to_id, reason, seller_id, buyer)",
     )
     .bind(tx.today())
     .bind(tx.tenant().currency().code())
@@ -131,6 +133,8 @@ async fn invoices(tx: &TenantTx, drafts: &[Draft], numbers: Vec<String>) -> Resu
     .bind(amounts(Draft::credited))
     .bind(added_to.collect::<Vec<_>>())
     .bind(reasons.collect::<Vec<_>>())
+    .bind(sellers)
+    .bind(drafts.iter().map(|d| d.buyer.clone()).collect::<Vec<_>>())
     .run()
     .await?;
     Ok(())

@@ -35,16 +35,17 @@ macro_rules! columns {
 }
 pub(super) use columns;
 
-/// Credit that was applied or taken back, and a balance brought along, stand for the invoice that they are about.
+/// Credit that was applied or taken back, tax withheld, and a balance brought along, stand for the invoice that they are about.
 macro_rules! joins {
     () => {
         " LEFT JOIN credit_application ca ON e.kind IN ('credit', 'credit-undone') AND ca.id = e.source_id
           LEFT JOIN opening_balance ob ON e.kind = 'opening' AND ob.id = e.source_id
+          LEFT JOIN withholding wh ON e.kind = 'withholding' AND wh.id = e.source_id
           LEFT JOIN write_off wo ON e.kind = 'write-off' AND wo.id = e.source_id
           LEFT JOIN deposit_return dr ON e.kind = 'deposit-return' AND dr.id = e.source_id
           LEFT JOIN deposit de ON de.id = dr.deposit_id
           LEFT JOIN invoice i ON i.id = CASE WHEN e.kind IN ('invoice', 'deposit', 'void') THEN e.source_id
-              ELSE coalesce(ca.invoice_id, ob.invoice_id, wo.invoice_id, de.invoice_id) END
+              ELSE coalesce(ca.invoice_id, ob.invoice_id, wo.invoice_id, wh.invoice_id, de.invoice_id) END
           LEFT JOIN credit_note n ON e.kind = 'credit-note' AND n.id = e.source_id
           LEFT JOIN payment p ON e.kind IN ('payment', 'payment-reversal') AND p.id = e.source_id
           LEFT JOIN refund r ON e.kind = 'refund' AND r.id = e.source_id "

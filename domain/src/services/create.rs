@@ -10,6 +10,7 @@ use crate::kernel::error::{Error, ErrorCode, Result};
 use crate::kernel::ids::{PlanId, ServiceId, SubscriberId};
 use crate::plans::{self, Plan};
 use crate::subscribers::{self, Address, SubscriberStatus};
+use crate::tenants::template::Regions;
 
 /// How far from today a service may begin, either way.
 const MAX_DAYS_OFF: u64 = 366;
@@ -49,7 +50,7 @@ pub async fn create(tx: &TenantTx, id: ServiceId, cmd: &CreateService) -> Result
     );
     let address = cmd.installation_address.clone();
     let address = address
-        .map(|a| a.checked("installationAddress", &mut checks))
+        .map(|a| a.checked("installationAddress", Regions::of(tx.tenant().template()), &mut checks))
         .or(subscriber.address);
     check_start(cmd.starts_on, tx.today(), "startsOn", &mut checks);
     checks.done()?;

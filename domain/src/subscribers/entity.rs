@@ -7,6 +7,9 @@ use crate::kernel::text_enum;
 
 text_enum! {
     SubscriberStatus { Active, Closed }
+    /// What it is for tax, as a buyer: `Exempt` bears none; `Special` is what the law treats apart, such as a special economic
+    /// zone.
+    TaxClass { Regular, Exempt, Special }
 }
 
 #[derive(Clone, Debug, PartialEq, FromQueryResult)]
@@ -18,6 +21,7 @@ pub struct Subscriber {
     pub email: Option<String>,
     pub phone: Option<String>,
     pub tax_id: Option<String>,
+    pub tax_class: TaxClass,
     pub address: Option<Address>,
     pub status: SubscriberStatus,
     /// Who pays its invoices; None: itself.

@@ -14,7 +14,7 @@ mod update;
 
 pub use address::Address;
 pub use create::{CreateSubscriber, create};
-pub use entity::{Subscriber, SubscriberStatus};
+pub use entity::{Subscriber, SubscriberStatus, TaxClass};
 pub use queries::{
     SubscriberFilter, SubscriberKey, SubscriberOrder, SubscriberSort, by_ids, count, find, get, list, lock, lock_all,
     lock_with_payers,

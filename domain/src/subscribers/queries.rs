@@ -14,7 +14,7 @@ use crate::kernel::{Actor, Permission};
 macro_rules! select {
     ($($tail:expr),+) => {
         concat!(
-            "SELECT s.id, s.account_number, s.name, s.email, s.phone, s.tax_id, s.address, s.status, s.bill_to_id,
+            "SELECT s.id, s.account_number, s.name, s.email, s.phone, s.tax_id, s.tax_class, s.address, s.status, s.bill_to_id,
                  s.created_at, s.version FROM subscriber s ",
             $($tail),+
         )

@@ -2,6 +2,7 @@
 
 use super::address::Address;
 use crate::kernel::check::Checks;
+use crate::tenants::template::Regions;
 
 /// The particulars that creating and changing a subscriber have in common.
 pub(super) struct Particulars {
@@ -13,15 +14,15 @@ pub(super) struct Particulars {
 }
 
 impl Particulars {
-    /// Notes everything that is wrong with them; the result is tidy.
+    /// Notes everything that is wrong with them; the result is tidy. `home`: the regions of the ISP's country.
     #[must_use]
-    pub fn checked(self, checks: &mut Checks) -> Self {
+    pub fn checked(self, home: Option<&Regions>, checks: &mut Checks) -> Self {
         Self {
             name: checks.line(&self.name, 120, "name"),
             email: filled(self.email).map(|email| checks.email(&email, "email")),
             phone: filled(self.phone).map(|phone| checks.phone(&phone, "phone")),
             tax_id: filled(self.tax_id).map(|id| checked_tax_id(&id, checks)),
-            address: self.address.map(|address| address.checked("address", checks)),
+            address: self.address.map(|address| address.checked("address", home, checks)),
         }
     }
 }
@@ -70,7 +71,7 @@ mod tests {
             tax_id: Some("\t".into()),
             address: None,
         }
-        .checked(&mut checks);
+        .checked(None, &mut checks);
         assert!(checks.done().is_ok());
         assert_eq!(
             (tidy.name.as_str(), tidy.email, tidy.phone, tidy.tax_id),

@@ -1,7 +1,7 @@
 use serde::Serialize;
 
 use super::address::Address;
-use super::entity::Subscriber;
+use super::entity::{Subscriber, TaxClass};
 use super::rules::Particulars;
 use super::{payer, queries};
 use crate::kernel::Permission;
@@ -10,6 +10,7 @@ use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::ids::SubscriberId;
 use crate::kernel::patch::Patch;
+use crate::tenants::template::Regions;
 
 /// Absent fields stay as they are; `Patch::Clear` empties what may be empty.
 #[derive(Clone, Debug, Serialize)]
@@ -20,6 +21,8 @@ pub struct UpdateSubscriber {
     pub email: Patch<String>,
     pub phone: Patch<String>,
     pub tax_id: Patch<String>,
+    /// Counts from the next charge on. Takes `InvoiceWrite`, for it decides which taxes are charged.
+    pub tax_class: Patch<TaxClass>,
     /// Replaces the address as a whole.
     pub address: Patch<Address>,
     /// Counts from the next invoice on.
@@ -32,14 +35,17 @@ pub async fn update(tx: &TenantTx, cmd: UpdateSubscriber) -> Result<Subscriber> 
     if old.version != cmd.expected_version {
         return Err(Error::stale("expectedVersion"));
     }
-    let (id, new) = (old.id, changed(&old, &cmd)?);
+    let (id, (new, tax_class)) = (old.id, changed(tx, &old, &cmd)?);
+    if tax_class != old.tax_class {
+        tx.require(Permission::InvoiceWrite)?;
+    }
     let bill_to = cmd.bill_to_id.clone().or(old.bill_to_id);
     if let Some(bill_to) = bill_to.filter(|b| old.bill_to_id != Some(*b)) {
         payer::check(tx, id, bill_to).await?;
     }
     tx.sql(
         "UPDATE subscriber SET name = $2, email = $3, phone = $4, tax_id = $5, address = $6, bill_to_id = $7,
-             version = version + 1 WHERE id = $1",
+             tax_class = $8, version = version + 1 WHERE id = $1",
     )
     .bind(id)
     .bind(new.name)
@@ -48,6 +54,7 @@ pub async fn update(tx: &TenantTx, cmd: UpdateSubscriber) -> Result<Subscriber> 
     .bind(new.tax_id)
     .bind(new.address)
     .bind(bill_to)
+    .bind(tax_class)
     .run()
     .await?;
     tx.audit("subscriberUpdate", id.0, &cmd).await?;
@@ -61,9 +68,10 @@ async fn lock(tx: &TenantTx, cmd: &UpdateSubscriber) -> Result<Option<Subscriber
     }
 }
 
-fn changed(old: &Subscriber, cmd: &UpdateSubscriber) -> Result<Particulars> {
+fn changed(tx: &TenantTx, old: &Subscriber, cmd: &UpdateSubscriber) -> Result<(Particulars, TaxClass)> {
     let (old, cmd) = (old.clone(), cmd.clone());
     let mut checks = Checks::new();
+    let tax_class = cmd.tax_class.required(old.tax_class, "taxClass", &mut checks);
     let particulars = Particulars {
         name: cmd.name.required(old.name, "name", &mut checks),
         email: cmd.email.or(old.email),
@@ -71,7 +79,7 @@ fn changed(old: &Subscriber, cmd: &UpdateSubscriber) -> Result<Particulars> {
         tax_id: cmd.tax_id.or(old.tax_id),
         address: cmd.address.or(old.address),
     }
-    .checked(&mut checks);
+    .checked(Regions::of(tx.tenant().template()), &mut checks);
     checks.done()?;
-    Ok(particulars)
+    Ok((particulars, tax_class))
 }

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::LazyLock;
 
 use rust_decimal::Decimal;
 use serde::Deserialize;
@@ -168,6 +169,39 @@ struct RolesToml {
     roles: BTreeMap<String, Vec<String>>,
 }
 
+/// The regions of the country that a template is for, as its tax rules name them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Regions {
+    country: String,
+    /// Each with other codes that stand for it; empty: any will do.
+    codes: BTreeMap<String, Vec<String>>,
+}
+
+impl Regions {
+    /// Those of a template that there is.
+    pub fn of(template: &str) -> Option<&'static Self> {
+        static ALL: LazyLock<BTreeMap<&str, Regions>> = LazyLock::new(|| {
+            let known = TEMPLATES
+                .iter()
+                .filter_map(|(name, _)| Some((*name, Template::load(name).ok()?.regions().ok()?)));
+            known.collect()
+        });
+        ALL.get(template)
+    }
+
+    /// The present code of a region, which may be written by any other that stands for it. None: the country has no such region.
+    pub fn present(&self, country: &str, region: &str) -> Option<String> {
+        if country != self.country || self.codes.is_empty() || self.codes.contains_key(region) {
+            return Some(region.to_owned());
+        }
+        let known = self
+            .codes
+            .iter()
+            .find(|(_, others)| others.iter().any(|other| other == region));
+        known.map(|(code, _)| code.clone())
+    }
+}
+
 /// A parsed template.
 #[derive(Clone, Debug)]
 pub struct Template {
@@ -255,6 +289,19 @@ impl Template {
     /// The tax rules, as the type of the capability that owns them.
     pub fn taxes<T: DeserializeOwned>(&self) -> Result<T, TemplateError> {
         read(TemplateFile::Taxes, self.taxes)
+    }
+
+    fn regions(&self) -> Result<Regions, TemplateError> {
+        #[derive(Deserialize)]
+        struct Named {
+            #[serde(default)]
+            regions: BTreeMap<String, Vec<String>>,
+        }
+        let named: Named = read(TemplateFile::Taxes, self.taxes)?;
+        Ok(Regions {
+            country: self.profile.country.clone(),
+            codes: named.regions,
+        })
     }
 }
 

@@ -156,3 +156,50 @@ async fn credit_in_hand_settles_the_whole_once() {
         .text_at("subscriber.balance.amount");
     assert_eq!(balance, "2000.00");
 }
+
+/// A document has one place of supply.
+#[tokio::test]
+async fn sites_in_several_states_stand_on_an_invoice_for_each_state() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    isp.register_for_gst().await;
+    isp.bills(json!({ "dueDays": 60 })).await;
+    let plan = isp
+        .plan("flat", json!({ "paymentMode": "POSTPAID", "price": "1000.00" }))
+        .await;
+    let (chain, _) = isp.subscriber("Chain of shops", json!({})).await;
+    for (n, region) in ["KA", "TN", "KL", "32", "29"].iter().enumerate() {
+        let (shop, _) = isp.subscriber(&format!("Shop {n}"), json!({ "billToId": chain })).await;
+        let site = json!({ "line1": format!("{n} Road"), "region": region, "country": "IN" });
+        let input = json!({ "installationAddress": site });
+        isp.service(&shop, &plan, &format!("shop-{n}"), input).await;
+    }
+    app.run_jobs().await;
+    app.set_clock("2026-05-01T04:30:00Z").await;
+    app.run_jobs().await;
+    let query = "query($id: ID!) { subscriber(id: $id) { invoices(first: 50) { nodes { issuedOn taxes { name }
+        lines { subscriber { name } explanation } } } } }";
+    let all = isp.gql(query, json!({ "id": chain })).await.at("subscriber.invoices.nodes");
+    let may = all.as_array().unwrap().iter().filter(|i| i["issuedOn"] == "2026-05-01");
+    let mut seen: Vec<(Vec<&str>, Vec<&str>, Vec<&str>)> = Vec::new();
+    for invoice in may {
+        let places = invoice["lines"].as_array().unwrap().iter();
+        let mut places: Vec<&str> = places
+            .map(|l| l["explanation"]["line"]["treatment"]["place"]["region"].as_str().unwrap())
+            .collect();
+        places.dedup();
+        let mut whom = names(invoice);
+        whom.sort_unstable();
+        let taxes = invoice["taxes"].as_array().unwrap().iter();
+        seen.push((places, whom, taxes.map(|t| t["name"].as_str().unwrap()).collect()));
+    }
+    seen.sort();
+    assert_eq!(
+        seen,
+        [
+            (vec!["KA"], vec!["Shop 0", "Shop 4"], vec!["CGST", "SGST"]),
+            (vec!["KL"], vec!["Shop 2", "Shop 3"], vec!["IGST"]),
+            (vec!["TN"], vec!["Shop 1"], vec!["IGST"]),
+        ]
+    );
+}

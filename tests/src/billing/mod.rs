@@ -1,6 +1,7 @@
 //! Billing through the API: what invoices come to, their numbers, what they cover, and that the books agree with them.
 
 mod agreement;
+mod classes;
 mod consolidated;
 mod credit_notes;
 mod debit_notes;
@@ -8,6 +9,7 @@ mod golden;
 mod holdups;
 mod invoices;
 mod isp;
+mod late_fees;
 mod numbers;
 mod periods;
 mod preview;
@@ -15,3 +17,4 @@ mod registrations;
 mod runs;
 mod settings;
 mod void;
+mod withholding;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::isp::{GSTIN_KA, GSTIN_MH, Isp, line, refusals};
+use super::isp::{GSTIN_KA, GSTIN_MH, Isp, key, line, refusals};
 
 const FIELDS: &str = "anchor calendarDay activation prepaidRenewal renewalLeadDays dueDays graceDays terminateAfterDays lateFee
     suspensionCredit terminationCredit planChangeDocument taxLevel roundingMode roundInvoiceTo invoiceNumberPattern
@@ -165,4 +165,87 @@ async fn at_once_one_of_two_is_stale() {
         .count();
     assert_eq!(stale, 5);
     assert_eq!(isp.settings().await["version"], 2);
+}
+
+/// Two documents of different sorts once could have one number, and what was issued last then failed for ever.
+#[tokio::test]
+async fn no_two_series_can_come_to_the_same_number() {
+    let isp = Isp::open("in-broadband").await;
+    for (change, expected) in [
+        // The same from 1000 on.
+        (
+            json!({ "invoiceNumberPattern": "A/{FY}/{SEQ:3}", "creditNoteNumberPattern": "A/{FY}/{SEQ:4}" }),
+            "creditNoteNumberPattern INVALID",
+        ),
+        // The same in the calendar year in which the fiscal year begins.
+        (
+            json!({ "receiptNumberPattern": "R{YYYY}-27/{SEQ:5}", "debitNoteNumberPattern": "R20{FY}/{SEQ:5}" }),
+            "debitNoteNumberPattern INVALID",
+        ),
+        // Nobody is registered, so that documents are named by the country.
+        (
+            json!({ "invoiceNumberPattern": "{REG}/{FY}/{SEQ:6}", "debitNoteNumberPattern": "IN/{FY}/{SEQ:6}" }),
+            "debitNoteNumberPattern INVALID",
+        ),
+        // What is changed is to blame.
+        (
+            json!({ "invoiceNumberPattern": "CN/{FY}/{SEQ:5}" }),
+            "invoiceNumberPattern INVALID",
+        ),
+    ] {
+        assert_eq!(refusals(&isp.set(change.clone()).await), [expected], "{change}");
+    }
+}
+
+#[tokio::test]
+async fn numbers_of_credit_notes_are_not_given_to_invoices_later() {
+    let isp = Isp::open("in-broadband").await;
+    isp.register(GSTIN_KA).await;
+    let subscriber = isp.subscriber(None).await;
+    let invoice = isp.issued(subscriber, json!([line("10")])).await;
+    let document = "mutation ($input: CreditNoteIssueInput!) { creditNoteIssue(input: $input) { creditNote { number } userErrors { code } } }";
+    for expected in ["CN/26-27/000001", "CN/26-27/000002"] {
+        let input = json!({ "invoiceId": invoice["id"], "amount": "1", "reason": "x", "idempotencyKey": key() });
+        let note = isp.ask(document, json!({ "input": input })).await;
+        assert_eq!(note["creditNoteIssue"]["creditNote"]["number"], expected);
+    }
+    assert_eq!(
+        refusals(&isp.set(json!({ "creditNoteNumberPattern": "CR/{FY}/{SEQ:6}" })).await),
+        Vec::<String>::new()
+    );
+    for taken in ["invoiceNumberPattern", "debitNoteNumberPattern", "receiptNumberPattern"] {
+        let change = json!({ taken: "CN/{FY}/{SEQ:6}" });
+        assert_eq!(refusals(&isp.set(change).await), [format!("{taken} INVALID")]);
+    }
+}
+
+/// It once was "/26-27/000001", which no number may begin with.
+#[tokio::test]
+async fn who_has_no_registration_is_named_by_the_country() {
+    let isp = Isp::open("in-broadband").await;
+    let named = json!({ "invoiceNumberPattern": "{REG}/{FY}/{SEQ:6}", "receiptNumberPattern": "R{REG}{FY}/{SEQ:6}" });
+    assert_eq!(refusals(&isp.set(named).await), Vec::<String>::new());
+    let subscriber = isp.subscriber(None).await;
+    let numbers = [
+        isp.issued(subscriber, json!([line("10")])).await,
+        isp.issued(subscriber, json!([line("10")])).await,
+    ];
+    assert_eq!(numbers.map(|i| i["number"].clone()), ["IN/26-27/000001", "IN/26-27/000002"]);
+    isp.register(GSTIN_KA).await;
+    assert_eq!(isp.issued(subscriber, json!([line("10")])).await["number"], "KA/26-27/000001");
+}
+
+/// A registration begins series of its own, whose numbers were another's once.
+#[tokio::test]
+async fn a_registration_is_refused_whose_numbers_were_given_before() {
+    let isp = Isp::open("in-broadband").await;
+    isp.register(GSTIN_KA).await;
+    let subscriber = isp.subscriber(None).await;
+    let named = |invoices: &str| json!({ "invoiceNumberPattern": invoices, "creditNoteNumberPattern": "C{REG}{FY}/{SEQ:6}" });
+    assert_eq!(refusals(&isp.set(named("MH/{FY}/{SEQ:6}")).await), Vec::<String>::new());
+    assert_eq!(isp.issued(subscriber, json!([line("10")])).await["number"], "MH/26-27/000001");
+    assert_eq!(refusals(&isp.set(named("{REG}/{FY}/{SEQ:6}")).await), Vec::<String>::new());
+    assert_eq!(refusals(&isp.register(GSTIN_MH).await), [" INVALID_STATE"]);
+    assert_eq!(refusals(&isp.set(named("{REG}{FY}/{SEQ:6}")).await), Vec::<String>::new());
+    assert_eq!(refusals(&isp.register(GSTIN_MH).await), Vec::<String>::new());
 }

@@ -80,6 +80,7 @@ impl Isp {
             email: None,
             phone: None,
             tax_id: None,
+            tax_class: None,
             address: None,
             bill_to_id: None,
             key: None,

@@ -4,6 +4,7 @@ mod content;
 mod credit_note;
 mod hostile;
 mod kinds;
+mod parties;
 mod receipt;
 mod renderers;
 mod template;

@@ -90,6 +90,7 @@ fn subscriber(n: usize) -> CreateSubscriber {
         email: None,
         phone: None,
         tax_id: None,
+        tax_class: None,
         address: Some(Address {
             line1: "1 MG Road".into(),
             line2: None,

@@ -44,6 +44,7 @@ async fn what_was_written_down_stays() {
         "audit_entry",
         "credit_note",
         "credit_note_line",
+        "credit_note_party",
         "credit_note_tax",
         "credit_transfer",
         "deposit_return",
@@ -56,7 +57,9 @@ async fn what_was_written_down_stays() {
         "opening_balance",
         "plan_version",
         "refund",
+        "seller",
         "tax_rule_set",
+        "withholding",
         "write_off",
     ];
     for table in append_only {

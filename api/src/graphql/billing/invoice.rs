@@ -200,6 +200,11 @@ impl Invoice {
         self.money(self.0.written_off)
     }
 
+    /// What its payer withheld as tax, and the authority owes since; a part of `amountPaid`.
+    async fn withheld(&self) -> ApiResult<Money> {
+        self.money(self.0.withheld)
+    }
+
     /// Host-relative, needs the same authorisation as this query.
     async fn pdf_url(&self) -> String {
         format!("/invoices/{}.pdf", self.0.id)

@@ -16,7 +16,7 @@ use super::template::{
     InvoiceTemplatePreviewInput, InvoiceTemplatePreviewPayload, InvoiceTemplateResetInput, InvoiceTemplateResetPayload,
     InvoiceTemplateUpdateInput, InvoiceTemplateUpdatePayload, TemplatePreview,
 };
-use super::withholding::{WithholdingRecordInput, WithholdingRecordPayload};
+use super::withholding::{WithholdingRecordInput, WithholdingRecordPayload, WithholdingReverseInput, WithholdingReversePayload};
 use crate::graphql::ctx::{CtxExt, RequestCtx};
 use crate::graphql::error::{ApiResult, payload};
 use crate::graphql::ids;
@@ -101,6 +101,24 @@ impl BillingMutation {
             Err(e) => Err(e),
         };
         WithholdingRecordPayload::of(result)
+    }
+
+    /// Takes back that tax was withheld from an invoice, or a part of it, e.g. because no certificate came: the payer owes it again,
+    /// but for what its credit in hand settles in its place.
+    async fn withholding_reverse(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: WithholdingReverseInput,
+    ) -> ApiResult<WithholdingReversePayload> {
+        let result = match input.command() {
+            Ok(cmd) => {
+                ctx.rq()
+                    .write(async move |tx| billing::withholding_reverse(tx, cmd.clone()).await)
+                    .await
+            }
+            Err(e) => Err(e),
+        };
+        WithholdingReversePayload::of(result)
     }
 
     /// Credits money of an invoice: of some lines, of all in proportion, or all that is left.

@@ -28,6 +28,18 @@ pub enum SubscriberStatus {
     Closed,
 }
 
+/// What a subscriber is for tax, as a buyer. The ISP's tax rules say what follows.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "subscribers::TaxClass")]
+pub enum TaxClass {
+    /// It bears the taxes that everybody bears.
+    Regular,
+    /// It bears no tax, e.g. because it holds an exemption, or is supplied under a letter of undertaking.
+    Exempt,
+    /// The law treats it apart: in India a special economic zone's unit or developer, to which every supply is inter-State.
+    Special,
+}
+
 /// Where somebody lives or something is installed.
 #[derive(SimpleObject, Clone)]
 pub struct Address {
@@ -67,7 +79,8 @@ pub struct AddressInput {
     pub line2: Option<String>,
     /// Town or city.
     pub city: Option<String>,
-    /// ISO 3166-2 subdivision without the country, e.g. "KA".
+    /// ISO 3166-2 subdivision without the country, e.g. "KA". In the ISP's own country it must be one that there is; other codes
+    /// that the country's tax rules know, such as "29" for "KA", are written as that.
     pub region: Option<String>,
     /// Postal code, as it is written there.
     pub postal_code: Option<String>,
@@ -134,6 +147,11 @@ impl Subscriber {
     /// The buyer's own registration, such as a GSTIN.
     async fn tax_id(&self) -> Option<&str> {
         self.row.tax_id.as_deref()
+    }
+
+    /// What it is for tax, as a buyer.
+    async fn tax_class(&self) -> TaxClass {
+        self.row.tax_class.into()
     }
 
     /// Where it lives; decides the place of supply.
@@ -308,6 +326,8 @@ pub struct SubscriberCreateInput {
     phone: Option<String>,
     /// The buyer's own registration, such as a GSTIN.
     tax_id: Option<String>,
+    /// What it is for tax, as a buyer; REGULAR if nothing is said. Another one takes `invoice:write` as well.
+    tax_class: Option<TaxClass>,
     /// Where it lives; decides the place of supply.
     address: Option<AddressInput>,
     /// Who is to pay this subscriber's invoices; a subscriber that pays for itself.
@@ -323,6 +343,7 @@ impl SubscriberCreateInput {
             email: self.email,
             phone: self.phone,
             tax_id: self.tax_id,
+            tax_class: self.tax_class.map(Into::into),
             address: self.address.map(Into::into),
             bill_to_id: self.bill_to_id.map(|id| ids::input(&id, "billToId")).transpose()?,
             key: self.idempotency_key.map(|key| key.0),
@@ -345,6 +366,9 @@ pub struct SubscriberUpdateInput {
     phone: MaybeUndefined<String>,
     /// The buyer's own registration, such as a GSTIN.
     tax_id: MaybeUndefined<String>,
+    /// What it is for tax, as a buyer. Counts from the next charge on, of whatever it pays for. A change takes `invoice:write` as
+    /// well.
+    tax_class: MaybeUndefined<TaxClass>,
     /// Replaces the address as a whole.
     address: MaybeUndefined<AddressInput>,
     /// Null: it pays for itself again.
@@ -360,6 +384,7 @@ impl SubscriberUpdateInput {
             email: patch(self.email, |v| v),
             phone: patch(self.phone, |v| v),
             tax_id: patch(self.tax_id, |v| v),
+            tax_class: patch(self.tax_class, Into::into),
             address: patch(self.address, Into::into),
             bill_to_id: match self.bill_to_id {
                 MaybeUndefined::Undefined => Patch::Keep,

@@ -10,13 +10,14 @@ use super::queries;
 use crate::billing::events::{CreditNoteIssued, InvoicePaid};
 use crate::billing::payment::status;
 use crate::billing::rules::{CreditError, CreditedLine, LineAmounts, LineCredit, TaxAmount, TaxPool, aggregate, credit_line};
-use crate::billing::{numbers, registrations, setup, write_off};
+use crate::billing::{TaxRegistration, numbers, parties, registrations, setup, write_off};
 use crate::kernel::calendar::Period;
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::ids::{CreditNoteId, InvoiceLineId};
 use crate::kernel::money::Money;
 use crate::ledger::{self, Account, Entry, Transfer};
+use crate::subscribers;
 
 /// A credit note to be issued today.
 pub(super) struct NewCreditNote {
@@ -217,7 +218,11 @@ async fn write(
     totals: &Totals,
     applied: Money,
 ) -> Result<()> {
-    let number = number(tx, of).await?;
+    let known = registrations::all(tx).await?;
+    let under = known.iter().find(|r| Some(r.id) == of.invoice.registration_id);
+    let payer = subscribers::get(tx, of.invoice.subscriber_id).await?;
+    let (seller, buyer) = parties::of_today(tx, under, &payer).await?;
+    let number = number(tx, under).await?;
     tx.sql(
         "INSERT INTO credit_note (id, number, invoice_id, subscriber_id, registration_id, reason, issued_on, currency, subtotal,
              tax_total, rounding, total, applied, created_at)
@@ -239,13 +244,17 @@ async fn write(
     .bind(tx.now())
     .run()
     .await?;
+    tx.sql("INSERT INTO credit_note_party (credit_note_id, seller_id, buyer) VALUES ($1, $2, $3)")
+        .bind(new.id)
+        .bind(seller)
+        .bind(buyer)
+        .run()
+        .await?;
     write_lines(tx, new, lines).await
 }
 
-async fn number(tx: &TenantTx, of: &Creditable) -> Result<String> {
+async fn number(tx: &TenantTx, under: Option<&TaxRegistration>) -> Result<String> {
     let settings = setup::settings(tx).await?.settings;
-    let known = registrations::all(tx).await?;
-    let under = known.iter().find(|r| Some(r.id) == of.invoice.registration_id);
     let short_code = under.map(|r| r.short_code.as_str());
     let pattern = &settings.credit_note_number_pattern;
     numbers::next(tx, numbers::CREDIT_NOTES, pattern, &settings, tx.today(), short_code).await

@@ -1,177 +1,20 @@
 use std::collections::HashMap;
 
-use chrono::NaiveDate;
 use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
 
+use super::data::{Buyer, Content, Corrected, Document, DocumentKind, Files, Head, Line, Seller, Tax, Totals};
 use super::{Sheet, UPI_FILE, upi};
 use crate::billing::credit_notes::{self, CreditNote};
-use crate::billing::entity::{Invoice, InvoiceKind, InvoiceLine, InvoiceStatus, InvoiceTax, sum_taxes};
+use crate::billing::entity::{Invoice, InvoiceLine, InvoiceStatus, InvoiceTax, sum_taxes};
+use crate::billing::parties::{self, Parties};
 use crate::billing::queries;
-use crate::billing::rules::{CreditExplanation, Explanation, Place, TaxAmount, TaxTreatment};
+use crate::billing::rules::{CreditExplanation, Explanation, TaxAmount, TaxTreatment};
 use crate::branding::Branding;
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::ids::{SubscriberId, TaxRegistrationId};
 use crate::kernel::money::{Currency, Money};
-use crate::kernel::text_enum;
 use crate::subscribers::{self, Subscriber};
-
-/// `data.json`: what a template can print. Templates of ISPs' own read it, so members are added and never taken away. Amounts
-/// are text at the currency's scale; what is not known is null.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Content {
-    pub seller: Seller,
-    #[serde(flatten)]
-    pub document: Document,
-    pub files: Files,
-}
-
-/// Names of further files.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct Files {
-    /// None until logos can be uploaded.
-    pub logo: Option<&'static str>,
-    /// The UPI code, where money is to be asked for by it.
-    pub upi: Option<&'static str>,
-}
-
-/// The ISP, as documents name it.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Seller {
-    pub display_name: String,
-    pub legal_name: String,
-    pub address: Vec<String>,
-    pub email: Option<String>,
-    pub phone: Option<String>,
-    pub primary_color: String,
-    pub accent_color: String,
-    pub upi_id: Option<String>,
-    pub country: String,
-    /// Of the registration under which the invoice was issued.
-    pub tax_id: Option<String>,
-    pub region: Option<String>,
-}
-
-text_enum! {
-    /// What a document is, for its title. A deposit and a balance brought forward are about no supply, hence no tax invoices.
-    DocumentKind { Invoice, DebitNote, CreditNote, Deposit, OpeningBalance }
-}
-
-impl From<InvoiceKind> for DocumentKind {
-    fn from(kind: InvoiceKind) -> Self {
-        match kind {
-            InvoiceKind::Invoice => Self::Invoice,
-            InvoiceKind::DebitNote => Self::DebitNote,
-            InvoiceKind::Deposit => Self::Deposit,
-            InvoiceKind::OpeningBalance => Self::OpeningBalance,
-        }
-    }
-}
-
-impl DocumentKind {
-    /// Whether it is about a supply, whose lines the tax rules have explained.
-    fn is_of_supply(self) -> bool {
-        !matches!(self, Self::Deposit | Self::OpeningBalance)
-    }
-}
-
-/// The document's own part of the data, which a sample stands in for.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Document {
-    pub kind: DocumentKind,
-    /// Of a credit note: its own.
-    pub invoice: Head,
-    /// What a credit note takes back something of; null: this is no credit note.
-    pub corrects: Option<Corrected>,
-    /// What a debit note adds to; null: this is no debit note.
-    pub adds_to: Option<Corrected>,
-    pub buyer: Buyer,
-    pub place_of_supply: Option<Place>,
-    pub lines: Vec<Line>,
-    pub taxes: Vec<Tax>,
-    pub totals: Totals,
-    pub notes: Vec<String>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Head {
-    pub number: Option<String>,
-    pub status: InvoiceStatus,
-    pub issued_on: Option<NaiveDate>,
-    pub due_on: Option<NaiveDate>,
-    pub currency: Currency,
-}
-
-/// The invoice that a credit or debit note corrects, and why.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Corrected {
-    pub number: Option<String>,
-    pub issued_on: Option<NaiveDate>,
-    pub reason: String,
-}
-
-/// A subscriber, as documents name it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Buyer {
-    pub name: String,
-    pub account_number: String,
-    /// Lines of an envelope, without name and region.
-    pub address: Vec<String>,
-    pub country: String,
-    pub region: Option<String>,
-    pub tax_id: Option<String>,
-    pub email: Option<String>,
-    pub phone: Option<String>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Line {
-    pub position: i32,
-    pub description: String,
-    /// Whom it is for.
-    pub subscriber: String,
-    pub tax_code: Option<String>,
-    pub quantity: String,
-    pub unit_price: String,
-    pub discounted: bool,
-    pub discount: String,
-    /// Tax excluded, after discount.
-    pub amount: String,
-    pub taxes: Vec<Tax>,
-    /// With its taxes.
-    pub total: String,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Tax {
-    pub name: String,
-    /// Percent.
-    pub rate: String,
-    pub base: String,
-    pub amount: String,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Totals {
-    pub subtotal: String,
-    pub discount: String,
-    pub tax_total: String,
-    pub rounding: String,
-    pub total: String,
-    pub amount_paid: String,
-    pub amount_credited: String,
-    pub amount_due: String,
-}
 
 impl Content {
     /// Laid out by `template`.
@@ -224,7 +67,8 @@ pub async fn of_invoice(tx: &TenantTx, invoice: Invoice) -> Result<Content> {
         totals: totals(&invoice, currency)?,
         lines,
     };
-    content(tx, printed, invoice.subscriber_id, invoice.registration_id).await
+    let kept = parties::of_invoice(tx, invoice.id).await?;
+    content(tx, printed, kept, invoice.subscriber_id, invoice.registration_id).await
 }
 
 /// Everything about a credit note that the actor may see.
@@ -258,7 +102,8 @@ pub async fn of_credit_note(tx: &TenantTx, note: CreditNote) -> Result<Content> 
         totals: totals_of_note(&note, currency)?,
         lines,
     };
-    content(tx, printed, note.subscriber_id, note.registration_id).await
+    let kept = parties::of_credit_note(tx, note.id).await?;
+    content(tx, printed, kept, note.subscriber_id, note.registration_id).await
 }
 
 /// What stands on a document, as it is kept.
@@ -274,13 +119,30 @@ struct Printed {
     totals: Totals,
 }
 
-async fn content(tx: &TenantTx, printed: Printed, payer: SubscriberId, under: Option<TaxRegistrationId>) -> Result<Content> {
-    let buyer = subscribers::get(tx, payer).await?;
-    let names = names(tx, &printed.lines, &buyer).await?;
-    let seller = match printed.kind.is_of_supply() {
+/// Buyer and seller as they were kept with the document; how to reach them, and colours, as they are today.
+async fn content(
+    tx: &TenantTx,
+    printed: Printed,
+    kept: Parties,
+    payer: SubscriberId,
+    under: Option<TaxRegistrationId>,
+) -> Result<Content> {
+    let payer = subscribers::get(tx, payer).await?;
+    let today = match printed.kind.is_of_supply() {
         true => super::seller(tx, under).await?,
-        false => super::seller_for(tx, &buyer).await?,
+        false => super::seller_for(tx, &payer).await?,
     };
+    let seller = match kept.seller {
+        Some(kept) => today.issued_as(kept),
+        None => today,
+    };
+    let id = payer.id;
+    let buyer = buyer(payer);
+    let buyer = match kept.buyer {
+        Some(kept) => buyer.issued_as(kept),
+        None => buyer,
+    };
+    let names = names(tx, &printed.lines, (id, &buyer.name)).await?;
     Ok(Content {
         seller,
         document: document(printed, buyer, &names)?,
@@ -307,8 +169,8 @@ pub fn seller(branding: Branding, country: &str, registered: Option<(String, Opt
 }
 
 /// Names of those whom lines are for, the payer's own among them.
-async fn names(tx: &TenantTx, lines: &[InvoiceLine], buyer: &Subscriber) -> Result<HashMap<SubscriberId, String>> {
-    let mut names = HashMap::from([(buyer.id, buyer.name.clone())]);
+async fn names(tx: &TenantTx, lines: &[InvoiceLine], buyer: (SubscriberId, &str)) -> Result<HashMap<SubscriberId, String>> {
+    let mut names = HashMap::from([(buyer.0, buyer.1.to_owned())]);
     for line in lines {
         if !names.contains_key(&line.subscriber_id) {
             let other = subscribers::get(tx, line.subscriber_id).await?;
@@ -318,7 +180,7 @@ async fn names(tx: &TenantTx, lines: &[InvoiceLine], buyer: &Subscriber) -> Resu
     Ok(names)
 }
 
-fn document(printed: Printed, buyer: Subscriber, names: &HashMap<SubscriberId, String>) -> Result<Document> {
+fn document(printed: Printed, buyer: Buyer, names: &HashMap<SubscriberId, String>) -> Result<Document> {
     let currency = printed.head.currency;
     let mut place_of_supply = None;
     let mut notes: Vec<String> = Vec::new();
@@ -343,7 +205,7 @@ fn document(printed: Printed, buyer: Subscriber, names: &HashMap<SubscriberId, S
         invoice: printed.head,
         corrects: printed.corrects,
         adds_to: printed.adds_to,
-        buyer: self::buyer(buyer),
+        buyer,
         place_of_supply,
         lines,
         taxes: sum_taxes(&printed.taxes)?.iter().map(tax).collect(),
@@ -425,24 +287,45 @@ pub fn amount(value: Decimal, currency: Currency) -> Result<String> {
     Ok(Money::new(value, currency).map_err(Error::internal)?.amount().to_string())
 }
 
-/// As documents name a subscriber.
+/// As documents name a subscriber today.
 pub fn buyer(s: Subscriber) -> Buyer {
-    let (address, country, region) = match s.address {
-        None => (Vec::new(), String::new(), None),
-        Some(a) => {
-            let town = [a.city, a.postal_code].into_iter().flatten().collect::<Vec<_>>().join(" ");
-            let lines = [Some(a.line1), a.line2, Some(town).filter(|town| !town.is_empty())];
-            (lines.into_iter().flatten().collect(), a.country, a.region)
-        }
-    };
+    let named = parties::Buyer::of(&s);
     Buyer {
-        name: s.name,
-        account_number: s.account_number,
-        address,
-        country,
-        region,
-        tax_id: s.tax_id,
+        name: named.name,
+        account_number: named.account_number,
+        address: named.address,
+        country: named.country,
+        region: named.region,
+        tax_id: named.tax_id,
         email: s.email,
         phone: s.phone,
+    }
+}
+
+impl Buyer {
+    fn issued_as(self, kept: parties::Buyer) -> Self {
+        Self {
+            name: kept.name,
+            account_number: kept.account_number,
+            address: kept.address,
+            country: kept.country,
+            region: kept.region,
+            tax_id: kept.tax_id,
+            ..self
+        }
+    }
+}
+
+impl Seller {
+    fn issued_as(self, kept: parties::Seller) -> Self {
+        Self {
+            display_name: kept.display_name,
+            legal_name: kept.legal_name,
+            address: kept.address,
+            country: kept.country,
+            tax_id: kept.tax_id,
+            region: kept.region,
+            ..self
+        }
     }
 }

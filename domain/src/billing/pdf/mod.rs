@@ -4,13 +4,15 @@
 //! A PDF shows the invoice as it was issued and, besides, what has been paid and credited on it by now.
 
 mod content;
+mod data;
 mod sample;
 mod template;
 mod upi;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-pub use content::{Buyer, Files, Seller, amount, buyer};
+pub use content::{amount, buyer};
+pub use data::{Buyer, Files, Seller};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 pub use template::{
@@ -174,7 +176,7 @@ pub async fn draft(tx: &TenantTx, mut invoice: Invoice) -> Result<Printable> {
 }
 
 /// By the ISP's own template, if it has one.
-async fn laid_out(tx: &TenantTx, content: content::Content) -> Result<Printable> {
+async fn laid_out(tx: &TenantTx, content: data::Content) -> Result<Printable> {
     let name = content.document.invoice.number.clone().unwrap_or_else(|| "draft".to_owned());
     let plain = content.sheet(pack(tx)?.invoice())?;
     Ok(match template::own(tx).await? {

@@ -1,6 +1,7 @@
 //! Documents that a template is tried with before it is accepted.
 
-use super::content::{Content, Corrected, Document, DocumentKind, Files, seller};
+use super::content::seller;
+use super::data::{Content, Corrected, Document, DocumentKind, Files};
 use super::pack;
 use crate::billing::entity::InvoiceStatus;
 use crate::billing::registrations;

@@ -6,7 +6,7 @@ use qrcode::{EcLevel, QrCode};
 use rust_decimal::Decimal;
 use url::form_urlencoded::byte_serialize;
 
-use super::content::Content;
+use super::data::Content;
 use crate::kernel::error::{Error, Result};
 
 const CURRENCY: &str = "INR";

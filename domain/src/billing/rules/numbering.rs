@@ -1,5 +1,6 @@
 //! Document numbers: patterns, the rule a country sets for them, and the year in which they start anew.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -83,6 +84,13 @@ impl FiscalYear {
     /// years share.
     pub fn starts_in(self) -> i32 {
         self.starts_in
+    }
+
+    fn next(self) -> Self {
+        Self {
+            starts_in: self.starts_in + 1,
+            ..self
+        }
     }
 
     /// {FY}: "26-27", or "26" where it is the calendar year.
@@ -194,8 +202,31 @@ impl NumberPattern {
         (text(&self.0[..at]), text(&self.0[at..]))
     }
 
+    /// Whether some number of this pattern could be one of the other's, in this year or the next, under any of those short codes:
+    /// what stands around their sequences is the same, or differs by digits that a sequence could have as well.
+    pub fn meets(&self, other: &Self, year: FiscalYear, registrations: &[&str]) -> bool {
+        let all = |pattern: &Self| -> BTreeSet<(String, String)> {
+            let years = [year, year.next()];
+            let codes = if pattern.names_registration() { registrations } else { &[""] };
+            let around = years
+                .iter()
+                .flat_map(|year| codes.iter().map(|code| pattern.around(*year, code)));
+            around.collect()
+        };
+        let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+        let same_but_digits = |rest: Option<&str>, other_rest: Option<&str>| rest.or(other_rest).is_some_and(digits);
+        let (own, others) = (all(self), all(other));
+        own.iter().any(|(before, after)| {
+            others.iter().any(|(b, a)| {
+                same_but_digits(before.strip_prefix(b.as_str()), b.strip_prefix(before.as_str()))
+                    && same_but_digits(after.strip_suffix(a.as_str()), a.strip_suffix(after.as_str()))
+            })
+        })
+    }
+
     /// Checks the numbers to come against the country's rule: characters, beginning, and length up to the last
-    /// number there must be room for, under each registration. `registrations` are the short codes.
+    /// number there must be room for, under each registration. `registrations` are the short codes; of who has none, what stands
+    /// for that.
     pub fn check(&self, rule: &NumberRule, start: StartMonth, registrations: &[&str]) -> Result<(), NumberingError> {
         if registrations.len() > 1 && !self.names_registration() {
             return Err(NumberingError::Registration);
@@ -204,7 +235,7 @@ impl NumberPattern {
             starts_in: 2026,
             is_calendar_year: start.0 == 1,
         };
-        let codes = if registrations.is_empty() { &["AA"] } else { registrations };
+        let codes = if registrations.is_empty() { &[""] } else { registrations };
         for code in codes {
             rule.check(&self.render(1, year, code), 1)?;
             rule.check(&self.render(rule.room_for, year, code), rule.room_for)?;

@@ -82,6 +82,8 @@ fn a_countrys_rule() {
     let check = |text: &str, codes: &[&str]| pattern(text).check(&india(), month(4), codes);
     assert_eq!(check("IN/{FY}/{SEQ:6}", &[]), Ok(()));
     assert_eq!(check("{REG}/{FY}/{SEQ:6}", &["KA", "MH"]), Ok(()));
+    assert_eq!(check("{REG}/{FY}/{SEQ:6}", &["IN"]), Ok(()));
+    assert_eq!(check("{REG}/{FY}/{SEQ:6}", &[]), Err(NumberingError::First('/')));
     assert_eq!(check("IN/{FY}/{SEQ:6}", &["KA", "MH"]), Err(NumberingError::Registration));
     assert_eq!(check("IN_{FY}/{SEQ:6}", &[]), Err(NumberingError::Character('_')));
     assert_eq!(check("इ/{FY}/{SEQ:6}", &[]), Err(NumberingError::Character('इ')));
@@ -99,7 +101,55 @@ fn a_countrys_rule() {
     assert!(check("IN/{FY}/{SEQ:9}", &[]).is_err());
 }
 
+#[test]
+fn patterns_whose_numbers_could_be_the_same() {
+    let year = year("2026-05-01", 4);
+    for (a, b, meet) in [
+        ("INV/{FY}/{SEQ:6}", "INV/{FY}/{SEQ:6}", true),
+        ("INV/{FY}/{SEQ:3}", "INV/{FY}/{SEQ:4}", true),
+        ("INV/20{FY}/{SEQ:6}", "INV/{YYYY}-27/{SEQ:6}", true),
+        ("{REG}/{FY}/{SEQ:6}", "KA/{FY}/{SEQ:6}", true),
+        ("{REG}/{FY}/{SEQ:6}", "MH/{FY}/{SEQ:4}", true),
+        ("{REG}/{FY}/{SEQ:6}", "TN/{FY}/{SEQ:6}", false),
+        // The millionth of the one, and the first of the other.
+        ("INV/{FY}/{SEQ:6}", "INV/{FY}/1{SEQ:6}", true),
+        ("{YYYY}{SEQ:6}", "{SEQ:6}{YYYY}", true),
+        ("A{YYYY}{SEQ:6}", "A2027{FY}{SEQ:6}", false),
+        ("INV/{FY}/{SEQ:6}", "INV/{YYYY}/{SEQ:6}", false),
+        ("IN/{FY}/{SEQ:6}", "CN/{FY}/{SEQ:6}", false),
+        ("IN/{FY}/{SEQ:6}", "IN/{FY}/{SEQ:6}C", false),
+    ] {
+        assert_eq!(pattern(a).meets(&pattern(b), year, &["KA", "MH"]), meet, "{a} {b}");
+        assert_eq!(pattern(b).meets(&pattern(a), year, &["KA", "MH"]), meet, "{b} {a}");
+    }
+}
+
 proptest! {
+    /// Whatever two patterns give, if they do not meet it is never the same.
+    #[test]
+    fn patterns_that_do_not_meet_never_give_the_same(
+        first in "[AB]{0,1}(1|/){0,1}",
+        second in "[AB]{0,1}(1|/){0,1}",
+        shapes in (0..4_usize, 0..4_usize),
+        widths in (1..4_usize, 1..4_usize),
+        sequences in prop::collection::vec((1_u64..3_000, 1_u64..3_000), 30),
+    ) {
+        let made = |shape: usize, text: &str, width: usize| match shape {
+            0 => format!("{text}{{YYYY}}{{SEQ:{width}}}"),
+            1 => format!("{{YYYY}}{text}{{SEQ:{width}}}"),
+            2 => format!("{{SEQ:{width}}}{text}{{FY}}"),
+            _ => format!("{{REG}}{text}{{SEQ:{width}}}{{FY}}"),
+        };
+        let (a, b) = (pattern(&made(shapes.0, &first, widths.0)), pattern(&made(shapes.1, &second, widths.1)));
+        let year = year("2026-05-01", 4);
+        if !a.meets(&b, year, &["KA"]) {
+            for (m, n) in sequences {
+                prop_assert_ne!(a.render(m, year, "KA"), b.render(n, year, "KA"));
+            }
+        }
+    }
+
+
     #[test]
     fn numbers_do_not_repeat(
         text in prop::sample::select(vec!["IN/{FY}/{SEQ:6}", "{REG}{YYYY}{SEQ:1}", "A{SEQ:1}{FY}"]),

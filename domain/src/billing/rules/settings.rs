@@ -1,11 +1,11 @@
 //! How an ISP bills: the settings a template sets and the tenant may change.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::invoice_math::InvoicePolicy;
-use super::numbering::{NumberPattern, NumberRule, NumberingError, StartMonth};
+use super::numbering::{FiscalYear, NumberPattern, NumberRule, NumberingError, StartMonth};
 use super::periods::{BillingAnchor, CalendarDay};
 use super::tax::TaxLevel;
 use super::tax_rules::TaxRuleSet;
@@ -87,7 +87,7 @@ pub struct BillingSettings {
 
 impl BillingSettings {
     /// Checks what depends on more than one value. `registrations` are the short codes of the tenant's tax
-    /// registrations.
+    /// registrations; of one that has none, what stands for that.
     pub fn check(&self, currency: Currency, rule: &NumberRule, registrations: &[&str]) -> Result<(), SettingsError> {
         let pattern = |key, pattern: &NumberPattern, registrations| {
             let checked = pattern.check(rule, self.fiscal_year_start_month, registrations);
@@ -106,6 +106,13 @@ impl BillingSettings {
             false => &[],
         };
         pattern("debit_note_number_pattern", &self.debit_note_number_pattern, of_debit_notes)?;
+        let year = FiscalYear::of(NaiveDate::default(), self.fiscal_year_start_month);
+        if let Some((one, other)) = self.meeting(year, registrations).first() {
+            return Err(SettingsError {
+                key: other.0,
+                problem: format!("its numbers could be those of {}", one.0),
+            });
+        }
         positive("late_fee", self.late_fee, currency)?;
         positive("round_invoice_to", self.round_invoice_to, currency)?;
         let hour = |problem: &str| SettingsError {
@@ -119,6 +126,28 @@ impl BillingSettings {
             return Err(hour("must be 0 where nothing is invoiced ahead and there is no grace"));
         }
         Ok(())
+    }
+
+    /// The patterns of all series of documents, by their fields.
+    pub fn number_patterns(&self) -> [(&'static str, &NumberPattern); 4] {
+        [
+            ("invoice_number_pattern", &self.invoice_number_pattern),
+            ("credit_note_number_pattern", &self.credit_note_number_pattern),
+            ("receipt_number_pattern", &self.receipt_number_pattern),
+            ("debit_note_number_pattern", &self.debit_note_number_pattern),
+        ]
+    }
+
+    /// Those of the patterns, two by two, of which two documents could have the same number.
+    pub fn meeting(&self, year: FiscalYear, registrations: &[&str]) -> Vec<(Numbered<'_>, Numbered<'_>)> {
+        let all = self.number_patterns();
+        let pairs = all
+            .iter()
+            .enumerate()
+            .flat_map(|(n, one)| all[n + 1..].iter().map(|other| (*one, *other)));
+        pairs
+            .filter(|(one, other)| one.1.meets(other.1, year, registrations))
+            .collect()
     }
 
     /// Prepaid time that ends at midnight would be renewed some hours later, and be off until then, credit in hand or not.
@@ -153,6 +182,9 @@ impl BillingSettings {
     }
 }
 
+/// A series' field and its pattern.
+type Numbered<'s> = (&'static str, &'s NumberPattern);
+
 /// What billing takes from a tenant template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BillingPack {
@@ -174,7 +206,8 @@ impl BillingPack {
         let billing: TemplateBilling = template.billing()?;
         let taxes: TaxRuleSet = template.taxes()?;
         let currency = template.profile().currency;
-        (billing.settings.check(currency, &billing.number_rule, &[]))
+        let country = template.profile().country.as_str();
+        (billing.settings.check(currency, &billing.number_rule, &[country]))
             .map_err(|error| TemplateError::invalid(TemplateFile::Template, "billing.settings", &error))?;
         for plan in template.plans() {
             let unknown = (plan.tax_code.as_ref()).filter(|code| !taxes.knows(code));

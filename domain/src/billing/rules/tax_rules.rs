@@ -32,9 +32,15 @@ pub struct RuleSetData {
     #[serde(default)]
     pub void: VoidRule,
     pub tax_id: TaxIdValidator,
-    /// Former codes of regions, so that an old address is not taken for another region.
-    #[serde(default)]
+    /// Regions of the country (second part of ISO 3166-2), each with other codes that stand for it; empty: any text is one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub regions: BTreeMap<String, Vec<String>>,
+    /// As `regions` has them, in rules that were adopted before it did.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub region_aliases: BTreeMap<String, String>,
+    /// What documents must say besides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<BuyerNote>,
     pub codes: Vec<TaxCode>,
     /// In the order of computation: a base may include earlier components only.
     pub components: Vec<TaxComponent>,
@@ -78,6 +84,14 @@ pub struct TaxCode {
     pub description: String,
 }
 
+/// What has to be said on what is supplied to buyers of a class.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BuyerNote {
+    pub buyer: BuyerClass,
+    pub text: String,
+}
+
 /// One tax and the conditions under which it applies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -89,6 +103,12 @@ pub struct TaxComponent {
     /// Only supplies inside or outside the registration's region; absent: both.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub supply: Option<SupplyScope>,
+    /// Only supplies in these regions; absent: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub regions: Option<Vec<String>>,
+    /// Not supplies in these regions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub except_regions: Vec<String>,
     pub buyers: Vec<BuyerClass>,
     /// Earlier components that belong to the base beside the net amount.
     #[serde(default)]
@@ -120,7 +140,7 @@ text_enum! {
 }
 
 /// Where a supply is taxed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Place {
     /// ISO 3166-1 alpha-2.
@@ -217,6 +237,10 @@ impl RuleSetData {
         if let Some(code) = component.codes.iter().flatten().find(|c| !self.knows(c)) {
             return Err(format!("codes: {code:?} is not among the codes"));
         }
+        let mut regions = component.regions.iter().flatten().chain(&component.except_regions);
+        if let Some(region) = regions.find(|r| !self.regions.contains_key(*r)) {
+            return Err(format!("regions: {region:?} is not among the regions"));
+        }
         let earlier = &self.components[..index];
         if let Some(name) = (component.on.iter()).find(|on| earlier.iter().all(|c| c.name != **on)) {
             return Err(format!("on: {name:?} is no earlier component"));
@@ -237,6 +261,14 @@ impl RuleSetData {
     }
 }
 
+impl TaxComponent {
+    /// Whether it is levied in that region.
+    fn is_of(&self, region: Option<&str>) -> bool {
+        let among = |all: &[String]| region.is_some_and(|region| all.iter().any(|r| r == region));
+        self.regions.as_deref().is_none_or(among) && !among(&self.except_regions)
+    }
+}
+
 impl TaxRuleSet {
     /// The rules as written.
     pub fn data(&self) -> &RuleSetData {
@@ -248,10 +280,17 @@ impl TaxRuleSet {
         self.0.knows(code)
     }
 
-    /// The region's present code: trimmed, upper case, former codes replaced.
+    /// The region's present code: trimmed, upper case, other codes replaced.
     pub fn region(&self, text: &str) -> String {
         let code = text.trim().to_uppercase();
-        self.0.region_aliases.get(&code).cloned().unwrap_or(code)
+        let known = self.0.regions.iter().find(|(_, others)| others.contains(&code));
+        let present = known.map(|(region, _)| region).or_else(|| self.0.region_aliases.get(&code));
+        present.cloned().unwrap_or(code)
+    }
+
+    /// Whether a present code is one of a region.
+    pub fn has_region(&self, code: &str) -> bool {
+        self.0.regions.is_empty() || self.0.regions.contains_key(code)
     }
 
     /// Checks a registration's tax id, also against its region; without a region the id's own is taken.
@@ -286,8 +325,12 @@ impl TaxRuleSet {
             return Err(TaxError::UnknownCode(code.clone()));
         }
         let mut notes = Vec::new();
+        let special = rules.notes.iter().filter(|note| note.buyer == facts.buyer);
+        notes.extend(special.map(|note| note.text.clone()));
         let taxes = if facts.buyer == BuyerClass::Exempt {
-            notes.push("No tax is charged: the buyer is exempt.".to_owned());
+            if notes.is_empty() {
+                notes.push("No tax is charged: the buyer is exempt.".to_owned());
+            }
             Vec::new()
         } else if rules.registration == RegistrationRule::RequiredToCharge && facts.registration.is_none() {
             notes.push("No tax is charged: the seller has no tax registration.".to_owned());
@@ -310,9 +353,11 @@ impl TaxRuleSet {
 
     fn applied(&self, facts: &TaxFacts, code: &String, notes: &mut Vec<String>) -> Result<Vec<AppliedTax>, TaxError> {
         let mut taxes: Vec<AppliedTax> = Vec::new();
+        let region = self.region_of(facts);
         let candidates = (self.0.components.iter())
             .filter(|c| c.codes.as_ref().is_none_or(|codes| codes.contains(code)))
-            .filter(|c| c.buyers.contains(&facts.buyer));
+            .filter(|c| c.buyers.contains(&facts.buyer))
+            .filter(|c| c.is_of(region.as_deref()));
         for component in candidates {
             if let Some(wanted) = component.supply
                 && self.scope(facts, notes)? != wanted
@@ -334,6 +379,13 @@ impl TaxRuleSet {
             });
         }
         Ok(taxes)
+    }
+
+    /// The region of supply; where it is not on record, the registration's own.
+    fn region_of(&self, facts: &TaxFacts) -> Option<String> {
+        let on_record = facts.place.region.as_deref().filter(|region| !region.trim().is_empty());
+        let own = || facts.registration.as_ref().and_then(|r| r.region.as_deref());
+        on_record.or_else(own).map(|region| self.region(region))
     }
 
     /// A place abroad is outside (IGST Act s.7(5)(a): supplier here, place of supply abroad is inter-State;

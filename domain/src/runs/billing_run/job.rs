@@ -76,13 +76,16 @@ pub const LANES: usize = 2;
 
 /// Opens the daily run of a date at the ISP's hour, whatever has become due since the last one.
 pub async fn renew_due(db: &TenantDb, job: RenewDue) -> Result<()> {
-    db.write(async move |tx| match hour::turn(tx, job.date, job.hour).await? {
-        Turn::Now => open(tx, job.date.min(tx.today()), false, job.together).await.map(|_| ()),
-        Turn::Later(hour, at) => {
-            let hour = Some(hour);
-            tx.enqueue(&RenewDue { hour, ..job }, at).await
+    db.write(async move |tx| {
+        billing::adopt_newer_rules(tx).await?;
+        match hour::turn(tx, job.date, job.hour).await? {
+            Turn::Now => open(tx, job.date.min(tx.today()), false, job.together).await.map(|_| ()),
+            Turn::Later(hour, at) => {
+                let hour = Some(hour);
+                tx.enqueue(&RenewDue { hour, ..job }, at).await
+            }
+            Turn::Never => Ok(()),
         }
-        Turn::Never => Ok(()),
     })
     .await
 }

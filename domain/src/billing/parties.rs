@@ -1,0 +1,143 @@
+//! Who documents are from and to. What an invoice or a credit note has to say of both is kept as of its issue, so that the document
+//! stays what it was when somebody moves or has another name.
+
+use sea_orm::{FromJsonQueryResult, FromQueryResult};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::entity::TaxRegistration;
+use crate::branding::{self, Branding};
+use crate::kernel::db::TenantTx;
+use crate::kernel::error::{Error, Result};
+use crate::kernel::ids::{CreditNoteId, InvoiceId};
+use crate::subscribers::Subscriber;
+
+/// The ISP as a document names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Seller {
+    pub display_name: String,
+    pub legal_name: String,
+    pub address: Vec<String>,
+    pub country: String,
+    pub tax_id: Option<String>,
+    pub region: Option<String>,
+}
+
+/// A subscriber as a document names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Buyer {
+    pub name: String,
+    pub account_number: String,
+    /// Lines of an envelope, without name and region.
+    pub address: Vec<String>,
+    pub country: String,
+    pub region: Option<String>,
+    pub tax_id: Option<String>,
+}
+
+/// What was kept with a document; None: it was issued before anything was.
+#[derive(Clone, Debug, Default, FromQueryResult)]
+pub(super) struct Parties {
+    pub seller: Option<Seller>,
+    pub buyer: Option<Buyer>,
+}
+
+impl Seller {
+    fn of(branding: Branding, country: &str, under: Option<&TaxRegistration>) -> Self {
+        Self {
+            display_name: branding.display_name,
+            legal_name: branding.legal_name,
+            address: branding.address,
+            country: country.to_owned(),
+            tax_id: under.map(|r| r.tax_id.clone()),
+            region: under.and_then(|r| r.region.clone()),
+        }
+    }
+}
+
+impl Buyer {
+    pub fn of(s: &Subscriber) -> Self {
+        let (address, country, region) = match s.address.clone() {
+            None => (Vec::new(), String::new(), None),
+            Some(a) => {
+                let town = [a.city, a.postal_code].into_iter().flatten().collect::<Vec<_>>().join(" ");
+                let lines = [Some(a.line1), a.line2, Some(town).filter(|town| !town.is_empty())];
+                (lines.into_iter().flatten().collect(), a.country, a.region)
+            }
+        };
+        Self {
+            name: s.name.clone(),
+            account_number: s.account_number.clone(),
+            address,
+            country,
+            region,
+            tax_id: s.tax_id.clone(),
+        }
+    }
+}
+
+/// Keeps how the ISP names itself today under these registrations; answers where, for each of them.
+pub(super) async fn sellers(tx: &TenantTx, under: &[Option<&TaxRegistration>]) -> Result<Vec<Uuid>> {
+    let branding = branding::get(tx).await?;
+    let mut known: Vec<(Option<&TaxRegistration>, Uuid, String)> = Vec::new();
+    let mut ids = Vec::with_capacity(under.len());
+    for registration in under {
+        let found = known.iter().find(|(of, ..)| of.map(|r| r.id) == registration.map(|r| r.id));
+        if let Some((_, id, _)) = found {
+            ids.push(*id);
+            continue;
+        }
+        let seller = Seller::of(branding.clone(), tx.tenant().country(), *registration);
+        let body = serde_json::to_string(&seller)?;
+        let id = digest(&body)?;
+        known.push((*registration, id, body));
+        ids.push(id);
+    }
+    tx.sql(
+        "INSERT INTO seller (id, body, created_at)
+         SELECT s.id, s.body::jsonb, $3 FROM unnest($1::uuid[], $2::text[]) AS s(id, body) ORDER BY s.id ON CONFLICT (id) DO NOTHING",
+    )
+    .bind(known.iter().map(|(_, id, _)| *id).collect::<Vec<_>>())
+    .bind(known.iter().map(|(.., body)| body.clone()).collect::<Vec<_>>())
+    .bind(tx.now())
+    .run()
+    .await?;
+    Ok(ids)
+}
+
+/// As [`sellers`], for one document to a subscriber.
+pub(super) async fn of_today(
+    tx: &TenantTx,
+    under: Option<&TaxRegistration>,
+    subscriber: &Subscriber,
+) -> Result<(Uuid, serde_json::Value)> {
+    let id = sellers(tx, &[under]).await?.pop();
+    let id = id.ok_or_else(|| Error::internal("no seller was kept"))?;
+    Ok((id, serde_json::to_value(Buyer::of(subscriber))?))
+}
+
+fn digest(body: &str) -> Result<Uuid> {
+    let digest = Sha256::digest(body.as_bytes());
+    let half = digest
+        .get(..16)
+        .ok_or_else(|| Error::internal("a digest of less than 16 octets"))?;
+    Uuid::from_slice(half).map_err(Error::internal)
+}
+
+/// With whom an invoice was issued.
+pub(super) async fn of_invoice(tx: &TenantTx, id: InvoiceId) -> Result<Parties> {
+    let kept = tx.sql("SELECT s.body AS seller, i.buyer FROM invoice i LEFT JOIN seller s ON s.id = i.seller_id WHERE i.id = $1");
+    Ok(kept.bind(id).optional().await?.unwrap_or_default())
+}
+
+/// With whom a credit note was issued.
+pub(super) async fn of_credit_note(tx: &TenantTx, id: CreditNoteId) -> Result<Parties> {
+    let kept = tx.sql(
+        "SELECT s.body AS seller, n.buyer FROM credit_note_party n LEFT JOIN seller s ON s.id = n.seller_id
+         WHERE n.credit_note_id = $1",
+    );
+    Ok(kept.bind(id).optional().await?.unwrap_or_default())
+}
