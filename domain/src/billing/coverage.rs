@@ -11,7 +11,7 @@ use super::lines::PLAN_CHARGE;
 use crate::kernel::calendar::{Period, Zone, days_between};
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
-use crate::kernel::ids::{InvoiceId, InvoiceLineId, ServiceId};
+use crate::kernel::ids::{InvoiceId, InvoiceLineId, PlanVersionId, ServiceId};
 use crate::kernel::money::Money;
 
 /// Time of a service that an invoice charges, half-open.
@@ -29,6 +29,9 @@ pub struct Covered {
     pub due_on: NaiveDate,
     /// The last day of a promise to pay it; else its due date.
     pub awaited_until: NaiveDate,
+    /// The plan's version that the service has in that time: by which it was charged, or by which it was last charged more. None
+    /// where it is over, or where a cheaper plan than the invoice's has it.
+    pub version_id: Option<PlanVersionId>,
 }
 
 /// All that is charged of the service's time, in its order.
@@ -49,12 +52,15 @@ pub async fn covered_of(tx: &TenantTx, services: &[ServiceId]) -> Result<HashMap
         written_off_at: Option<DateTime<Utc>>,
         due_on: NaiveDate,
         awaited_until: NaiveDate,
+        /// As explanations name it.
+        version: Option<String>,
     }
-    // OFFSET 0 keeps each service's lookup one in the index of the constraint.
+    // OFFSET 0 keeps each service's lookup one in the index of the constraint. Explanations, which are long, are read of time to come alone.
     let rows: Vec<Row> = tx
         .sql(
             "WITH piece AS MATERIALIZED (
-                 SELECT c.service_id, c.charge, c.period, i.amount_due, i.due_on, i.status, COALESCE(i.promised_until, i.due_on) AS awaited,
+                 SELECT c.service_id, c.charge, c.period, c.price, l.id AS line_id,
+                     CASE WHEN upper(c.period) > $3 THEN l.explanation #>> '{line,plan_version,id}' END AS version, i.amount_due, i.due_on, i.status, COALESCE(i.promised_until, i.due_on) AS awaited,
                      given.up_at AS written_off_at
                  FROM unnest($1::uuid[]) AS w(id)
                  CROSS JOIN LATERAL (SELECT v.* FROM coverage v WHERE v.service_id = w.id OFFSET 0) AS c
@@ -72,14 +78,19 @@ pub async fn covered_of(tx: &TenantTx, services: &[ServiceId]) -> Result<HashMap
                  SELECT p.service_id, p.period, p.amount_due, p.due_on, p.awaited, p.written_off_at FROM piece p JOIN service s ON s.id = p.service_id
                  JOIN plan q ON q.id = s.plan_id
                  WHERE p.charge <> $2 AND (p.amount_due > 0 OR p.written_off_at IS NOT NULL) AND (q.payment_mode = 'POSTPAID' OR p.charge LIKE 'difference %')
+             ), dearer AS MATERIALIZED (
+                 SELECT service_id, period, line_id, version FROM piece WHERE charge LIKE 'difference %' AND version IS NOT NULL
              )
              SELECT c.service_id, lower(c.period) AS starts_at, upper(c.period) AS ends_at,
                  c.amount_due = 0 AND other.due_on IS NULL AS paid, c.status = 'CREDITED' AS credited,
                  GREATEST(c.written_off_at, other.written_off_at) AS written_off_at,
                  CASE WHEN c.amount_due = 0 THEN COALESCE(other.due_on, c.due_on) ELSE LEAST(c.due_on, other.due_on) END AS due_on,
                  CASE WHEN c.amount_due = 0 THEN COALESCE(other.awaited, c.due_on) ELSE LEAST(c.awaited, other.awaited) END
-                     AS awaited_until
+                     AS awaited_until,
+                 CASE WHEN c.price IS NULL THEN COALESCE(latest.version, c.version) END AS version
              FROM piece c LEFT JOIN LATERAL (
+                 SELECT d.version FROM dearer d WHERE d.service_id = c.service_id AND d.period && c.period ORDER BY d.line_id DESC LIMIT 1
+             ) latest ON true LEFT JOIN LATERAL (
                  SELECT min(d.due_on) FILTER (WHERE d.amount_due > 0) AS due_on, min(d.awaited) FILTER (WHERE d.amount_due > 0) AS awaited,
                      max(d.written_off_at) AS written_off_at
                  FROM difference d WHERE d.service_id = c.service_id AND d.period && c.period
@@ -88,6 +99,7 @@ pub async fn covered_of(tx: &TenantTx, services: &[ServiceId]) -> Result<HashMap
         )
         .bind(ServiceId::array(services))
         .bind(PLAN_CHARGE)
+        .bind(tx.now())
         .all()
         .await?;
     let mut all: HashMap<ServiceId, Vec<Covered>> = HashMap::new();
@@ -100,6 +112,7 @@ pub async fn covered_of(tx: &TenantTx, services: &[ServiceId]) -> Result<HashMap
             written_off_at: row.written_off_at,
             due_on: row.due_on,
             awaited_until: row.awaited_until,
+            version_id: row.version.map(|id| id.parse()).transpose().map_err(Error::internal)?,
         });
     }
     Ok(all)

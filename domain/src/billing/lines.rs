@@ -13,7 +13,7 @@ use chrono_tz::Tz;
 use crate::kernel::calendar::{Period, Zone};
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, ErrorCode, Result};
-use crate::kernel::ids::{InvoiceLineId, PlanId, ServiceId, SubscriberId};
+use crate::kernel::ids::{InvoiceLineId, PlanId, PlanVersionId, ServiceId, SubscriberId};
 use crate::kernel::money::Money;
 use crate::plans::{IntervalUnit, PaymentMode, Plan};
 use crate::subscribers::{Address, TaxClass};
@@ -49,6 +49,8 @@ pub struct ServiceCharge {
     pub installation: Option<Address>,
     /// The period is charged already, at another plan's price; the plan's price here is what it costs more.
     pub difference: bool,
+    /// The days are free: they come before the first period that is charged. The plan's price here is nothing.
+    pub free_trial: bool,
     pub discount: Option<Discount>,
 }
 
@@ -118,10 +120,10 @@ impl NewLine {
         }
     }
 
-    /// The time of which service it covers with the plan's own price.
-    pub fn covers(&self) -> Option<(ServiceId, Period)> {
+    /// The time of which service it covers with the plan's own price, by which version.
+    pub fn covers(&self) -> Option<(ServiceId, Period, PlanVersionId)> {
         match self {
-            Self::Period(charge) if !charge.difference => Some((charge.service_id, charge.period)),
+            Self::Period(charge) if !charge.difference => Some((charge.service_id, charge.period, charge.plan.version_id)),
             Self::Period(_) | Self::Addon(_) | Self::OneTime(_) | Self::LateFee(_) => None,
         }
     }
@@ -241,6 +243,7 @@ impl NewLine {
                 let version = PlanVersionRef {
                     id: charge.plan.version_id.to_string(),
                     number: u32::try_from(charge.plan.version_number).map_err(Error::internal)?,
+                    free_trial: charge.free_trial,
                 };
                 let zone = Zone::from(tx.tenant().timezone());
                 (period, charge.plan.tax_inclusive, Some(zone), Some(version))

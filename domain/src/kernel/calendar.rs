@@ -250,15 +250,17 @@ impl Interval {
         next.map(Some).ok_or(CalendarError::OutOfRange)
     }
 
-    /// The date one interval before, clamped to the month's end. None for hours, which are no dates, and out of range.
-    pub fn before(self, date: NaiveDate) -> Option<NaiveDate> {
-        match self.unit {
-            IntervalUnit::Hour => None,
-            IntervalUnit::Day => date.checked_sub_days(Days::new(u64::from(self.count))),
-            IntervalUnit::Week => date.checked_sub_days(Days::new(u64::from(self.count) * 7)),
-            IntervalUnit::Month => date.checked_sub_months(Months::new(self.count)),
-            IntervalUnit::Year => (self.count.checked_mul(12)).and_then(|months| date.checked_sub_months(Months::new(months))),
-        }
+    /// As [`Self::after`], `times` intervals before `date`.
+    pub fn before(self, date: NaiveDate, times: u32) -> Result<Option<NaiveDate>, CalendarError> {
+        let steps = self.count.checked_mul(times).ok_or(CalendarError::OutOfRange)?;
+        let before = match self.unit {
+            IntervalUnit::Hour => return Ok(None),
+            IntervalUnit::Day => date.checked_sub_days(Days::new(u64::from(steps))),
+            IntervalUnit::Week => date.checked_sub_days(Days::new(u64::from(steps) * 7)),
+            IntervalUnit::Month => date.checked_sub_months(Months::new(steps)),
+            IntervalUnit::Year => (steps.checked_mul(12)).and_then(|months| date.checked_sub_months(Months::new(months))),
+        };
+        before.map(Some).ok_or(CalendarError::OutOfRange)
     }
 }
 

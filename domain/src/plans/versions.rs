@@ -15,14 +15,15 @@ pub fn in_force(versions: &[Plan], on: NaiveDate) -> Option<&Plan> {
 }
 
 /// The version by which a service that has `current` is charged for a period that begins on that day: the last one that
-/// counts by then and is not for new services only, or its own. Never an earlier one than it has.
+/// counts by then and is not for new services only, or its own. Never an earlier one than it has, unless that was withdrawn:
+/// then the last one that counts and is for it, or for new services if there is no other.
 pub fn next_for(versions: &[Plan], current: PlanVersionId, on: NaiveDate) -> Option<&Plan> {
     let own = versions.iter().position(|v| v.version_id == current)?;
-    let later = versions[own + 1..].iter().rev();
-    later
-        .into_iter()
-        .find(|v| counts(v, on) && !v.new_services_only)
-        .or(versions.get(own))
+    let is_for_it = |v: &&Plan| counts(v, on) && !v.new_services_only;
+    match versions[own].withdrawn_at {
+        None => versions[own + 1..].iter().rev().find(is_for_it).or(versions.get(own)),
+        Some(_) => versions.iter().rev().find(is_for_it).or_else(|| in_force(versions, on)),
+    }
 }
 
 fn counts(version: &Plan, on: NaiveDate) -> bool {

@@ -67,6 +67,23 @@ fn what_is_sold_and_what_a_service_gets() {
     assert_eq!(number(next_for(&all, PlanVersionId::new(), day(50))), None);
 }
 
+/// What was invoiced in advance by a version that was taken back stays; nothing else is charged by it.
+#[test]
+fn whoever_has_a_withdrawn_version_gets_the_last_one_that_counts() {
+    let number = |all: &[Plan], own: usize, on: i64| next_for(all, all[own].version_id, day(on)).map(|v| v.version_number);
+    let taken_back = [
+        version(1, None, false, false),
+        version(2, Some(10), true, false),
+        version(3, Some(20), false, true),
+        version(4, Some(40), false, false),
+    ];
+    assert_eq!(number(&taken_back, 2, 30), Some(1), "not what new services get");
+    assert_eq!(number(&taken_back, 2, 40), Some(4));
+    assert_eq!(number(&taken_back, 1, 30), Some(2), "who was sold it keeps it");
+    let only_for_new = [version(1, None, true, false), version(2, Some(20), false, true)];
+    assert_eq!(number(&only_for_new, 1, 30), Some(1), "there is no other");
+}
+
 proptest! {
     /// A service never goes back to an earlier version, nor to one that does not count or is not for it; and the later the
     /// day, the later the version.
@@ -86,8 +103,11 @@ proptest! {
             all.iter().position(|v| v.version_id == found.version_id).expect("one of them")
         };
         let next = at(on);
-        prop_assert!(next >= own);
-        prop_assert!(next == own || (counts(&all[next], day(on)) && !all[next].new_services_only));
+        let withdrawn = all[own].withdrawn_at.is_some();
+        prop_assert!(next >= own || withdrawn);
+        let counted = counts(&all[next], day(on));
+        let allowed = if withdrawn { counted } else { next == own || (counted && !all[next].new_services_only) };
+        prop_assert!(allowed);
         prop_assert!(at(on + 1) >= next);
         prop_assert!(in_force(&all, day(on)).is_some_and(|v| counts(v, day(on))));
     }

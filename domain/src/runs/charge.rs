@@ -88,22 +88,6 @@ impl Held {
         Ok(Some(invoice))
     }
 
-    /// Invoices the period that was used, and enters the next unless the service is off. Answers whether there was one.
-    pub async fn charge_in_arrears(&mut self, tx: &TenantTx) -> Result<bool> {
-        let charge = self.next_charge(tx, &self.plan)?;
-        if let Some(charge) = charge {
-            let drawn = self.draw_up(tx, charge, &self.plan).await?;
-            self.issue_drawn(tx, drawn).await?;
-            self.service.billed_until = Some(charge.period.end());
-        }
-        if self.service.state.is_on() {
-            self.use_on_credit(tx).await?;
-        } else {
-            self.service.next_billing_on = None;
-        }
-        Ok(charge.is_some())
-    }
-
     /// Invoices, in arrears, what was used up to the beginning of a day; the last invoice, if there was anything.
     pub async fn charge_used_until(&mut self, tx: &TenantTx, end: DateTime<Utc>) -> Result<Option<InvoiceId>> {
         let mut last = None;
@@ -120,10 +104,12 @@ impl Held {
         Ok(last)
     }
 
-    /// Enters the period after what has been charged, to be charged when it has ended.
+    /// Enters the period after what has been charged, to be charged when it has ended. What is to follow still follows.
     pub async fn use_on_credit(&mut self, tx: &TenantTx) -> Result<()> {
         let on = self.zone(tx).local_date(self.charged_until()?);
+        let follows = self.service.pending_change;
         self.set_plan(self.own_version(tx, on).await?);
+        self.service.pending_change = follows;
         self.service.next_billing_on = None;
         if let Some(next) = self.next_charge(tx, &self.plan)? {
             self.service.period_starts_at = Some(next.period.start());
@@ -148,7 +134,13 @@ impl Held {
         };
         self.service.period_starts_at = Some(used.starts_at);
         self.service.period_ends_at = Some(used.ends_at);
-        if let Some(version) = self.service.billed_version_id.filter(|v| *v != self.plan.version_id) {
+        let last = charged.last().is_some_and(|last| last.starts_at == used.starts_at);
+        let version = if last {
+            self.service.billed_version_id
+        } else {
+            used.version_id
+        };
+        if let Some(version) = version.filter(|v| *v != self.plan.version_id) {
             self.set_plan(self.desk.version(tx, version).await?);
         }
         Ok(())
@@ -175,11 +167,6 @@ impl Held {
         self.plan.payment_mode == PaymentMode::Prepaid && self.plan.period_unit == IntervalUnit::Hour
     }
 
-    /// Whether a renewal waits for credit in hand.
-    pub fn renews_when_covered(&self) -> bool {
-        self.waits_for_credit(&self.plan)
-    }
-
     /// Whether a period at that plan waits for credit in hand.
     pub(super) fn waits_for_credit(&self, plan: &Plan) -> bool {
         let prepaid = plan.payment_mode == PaymentMode::Prepaid;
@@ -188,22 +175,22 @@ impl Held {
     }
 
     /// Charging goes on after a suspension: postpaid from today, since days without service that were not invoiced are not
-    /// charged; prepaid where it ended.
-    pub async fn resume_charging(&mut self, tx: &TenantTx) -> Result<()> {
+    /// charged; prepaid where it ended. Answers whether something was charged at once.
+    pub async fn resume_charging(&mut self, tx: &TenantTx) -> Result<bool> {
         if !self.service.state.is_on() || self.service.next_billing_on.is_some() {
-            return Ok(());
+            return Ok(false);
         }
         let today = self.zone(tx).start_of_day(tx.today());
         if self.plan.payment_mode == PaymentMode::Postpaid && self.service.billed_until < Some(today) {
             self.service.billed_until = Some(today);
         }
         match (self.plan.bill_in, self.service.billed_until) {
-            (BillIn::Arrears, _) => self.use_on_credit(tx).await,
+            (BillIn::Arrears, _) => self.go_on(tx).await,
             (BillIn::Advance, Some(until)) => {
                 self.service.next_billing_on = self.advance_billing_on(tx, until);
-                Ok(())
+                Ok(false)
             }
-            (BillIn::Advance, None) => Ok(()),
+            (BillIn::Advance, None) => Ok(false),
         }
     }
 

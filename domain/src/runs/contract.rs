@@ -8,11 +8,11 @@ use num_traits::Zero;
 use rust_decimal::Decimal;
 
 use super::held::Held;
-use super::standing::{self, Charge};
-use crate::billing::credit_notes::{self, ChargedDays};
+use super::standing::Charge;
+use crate::billing::credit_notes;
 use crate::billing::rules::{DayShare, Schedule};
 use crate::billing::{NewInvoice, NewLine, OneTimeCharge, ServiceCharge};
-use crate::kernel::calendar::{Interval, IntervalUnit, Period, Zone, days_between};
+use crate::kernel::calendar::{Interval, IntervalUnit, Period, days_between};
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::ids::{InvoiceId, ServiceId};
@@ -29,7 +29,6 @@ pub(super) fn exit_charge(
     charged_until: NaiveDate,
     price: Money,
     schedule: &Schedule,
-    zone: Zone,
     mode: RoundingMode,
 ) -> Result<Money> {
     let currency = price.currency();
@@ -45,26 +44,11 @@ pub(super) fn exit_charge(
         }
         ExitKind::Remaining => {
             let share = exact(term.exit_value) / exact(Decimal::ONE_HUNDRED);
-            price.exact() * periods_left(schedule, day.max(charged_until), term.ends_on, zone)? * share
+            let periods = schedule.periods_between(day.max(charged_until), term.ends_on);
+            price.exact() * periods.map_err(Error::internal)?.unwrap_or_else(BigRational::zero) * share
         }
     };
     Money::from_exact(&value, currency, mode).map_err(Error::internal)
-}
-
-/// How many periods lie between two days, parts of periods by their days.
-fn periods_left(schedule: &Schedule, from: NaiveDate, until: NaiveDate, zone: Zone) -> Result<BigRational> {
-    let (mut at, end) = (zone.start_of_day(from), zone.start_of_day(until));
-    let mut sum = BigRational::zero();
-    while at < end {
-        let charge = standing::charge_from(schedule, at, zone).map_err(Error::internal)?;
-        let Some(charge) = standing::cut_at(charge, end, zone).map_err(Error::internal)? else {
-            break;
-        };
-        let Some(share) = charge.share else { break };
-        sum += BigRational::new(BigInt::from(share.charged()), BigInt::from(share.total()));
-        at = charge.period.end();
-    }
-    Ok(sum)
 }
 
 impl Held {
@@ -106,18 +90,10 @@ impl Held {
         Ok(Some(invoice))
     }
 
-    /// Whether these days are of a free trial. A plan that costs nothing gives none.
-    pub(super) fn is_free_trial(&self, charged: &ChargedDays) -> bool {
-        charged.price.is_zero() && self.plan.price > Decimal::ZERO
-    }
-
     /// Whether a free trial goes on on that day.
     pub(super) async fn in_free_trial(&self, tx: &TenantTx, day: NaiveDate) -> Result<bool> {
-        if self.plan.trial_days.is_none() {
-            return Ok(false);
-        }
         let charged = credit_notes::charged_days(tx, self.service.id, self.zone(tx).start_of_day(day)).await?;
-        Ok(charged.iter().any(|days| self.is_free_trial(days)))
+        Ok(charged.iter().any(|days| days.free_trial))
     }
 
     fn free_of_charge(&self, tx: &TenantTx, free: &Plan, charge: Charge) -> NewInvoice {
@@ -133,6 +109,7 @@ impl Held {
                 share: charge.share,
                 installation: self.service.installation_address.clone(),
                 difference: false,
+                free_trial: true,
                 discount: None,
             })],
         }
@@ -171,7 +148,7 @@ impl Held {
         let price = Money::new(self.plan.price, currency).map_err(Error::internal)?;
         let (zone, mode) = (self.zone(tx), self.settings.rounding_mode);
         let charged_until = zone.local_date(self.stays_charged_until(tx, zone.start_of_day(day)).await?);
-        let charge = exit_charge(&term, day, charged_until, price, &schedule, zone, mode)?;
+        let charge = exit_charge(&term, day, charged_until, price, &schedule, mode)?;
         Ok(charge.is_positive().then_some(charge))
     }
 

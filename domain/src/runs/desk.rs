@@ -255,7 +255,7 @@ impl Batch {
             new.lines.iter().filter_map(billing::NewLine::covers).collect::<Vec<_>>(),
         );
         let issued = self.issuing.add(tx, new)?;
-        for (service, period) in covers {
+        for (service, period, version) in covers {
             let covered = self.covered.entry(service).or_default();
             // What follows is in the order of time; the database is the judge of everything else.
             let after = covered.last().is_none_or(|last| last.ends_at <= period.start());
@@ -270,6 +270,7 @@ impl Batch {
                 written_off_at: None,
                 due_on,
                 awaited_until: due_on,
+                version_id: Some(version),
             });
         }
         Ok(issued)

@@ -6,7 +6,7 @@ use super::held::{Held, same_periods};
 use super::settle::BeginAgain;
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::Result;
-use crate::plans::{BillIn, Plan};
+use crate::plans::BillIn;
 
 impl Held {
     /// Brings the service up to the date: it begins, is charged, goes off, or ends.
@@ -35,10 +35,10 @@ impl Held {
     /// Charges what is due next, as of the day on which it fell due: a run that comes late charges what it would have
     /// charged in time, and not what a service used that would have been off by then.
     async fn charge_next(&mut self, tx: &TenantTx) -> Result<bool> {
-        let plan = self.next_plan(tx, self.charged_until()?).await?;
         if self.plan.bill_in == BillIn::Arrears {
-            return self.charge_used(tx, plan).await;
+            return self.charge_used(tx).await;
         }
+        let plan = self.next_plan(tx, self.charged_until()?).await?;
         let Some(on) = self.service.next_billing_on.filter(|_| self.service.state.is_on()) else {
             return Ok(false);
         };
@@ -61,30 +61,47 @@ impl Held {
         Ok(self.charge_in_advance(tx, &plan, only_if_covered).await?.is_some())
     }
 
-    /// Charges the period that was used, and goes on under the plan that follows.
-    async fn charge_used(&mut self, tx: &TenantTx, next: Plan) -> Result<bool> {
-        if next.id == self.plan.id || !self.service.state.is_on() {
-            return self.charge_in_arrears(tx).await;
-        }
+    /// Charges the period that was used, and goes on under the plan that follows. One that is off goes on when it is on again.
+    async fn charge_used(&mut self, tx: &TenantTx) -> Result<bool> {
         let end = self.next_charge(tx, &self.plan)?.map(|c| c.period.end());
         if let Some(end) = end {
             self.charge_used_until(tx, end).await?;
+        }
+        if !self.service.state.is_on() {
+            self.service.next_billing_on = None;
+            return Ok(end.is_some());
+        }
+        let charged = self.go_on(tx).await?;
+        Ok(end.is_some() || charged)
+    }
+
+    /// Enters the period after what has been charged of a plan in arrears, under the plan that follows if that is due: it is
+    /// charged when it has ended, or at once if that plan is charged in advance. Answers whether it was charged.
+    pub(super) async fn go_on(&mut self, tx: &TenantTx) -> Result<bool> {
+        let from = self.charged_until()?;
+        let on = self.zone(tx).local_date(from);
+        let follows = self.service.pending_change.is_some_and(|p| p.effective_on <= on);
+        let next = match follows {
+            true => self.next_plan(tx, from).await?,
+            false => self.own_version(tx, on).await?,
+        };
+        if follows {
             if !same_periods(&self.plan, &next) {
-                self.service.anchor_at = Some(end);
+                self.service.anchor_at = Some(from);
             }
+            self.service.pending_change = None;
+            self.set_plan(next.clone());
         }
-        self.set_plan(next.clone());
-        match next.bill_in {
-            BillIn::Arrears => self.use_on_credit(tx).await?,
-            BillIn::Advance => {
-                let only_if_covered = self.renews_when_covered();
-                let charged = self.charge_in_advance(tx, &next, only_if_covered).await?;
-                if charged.is_some() {
-                    self.service.period_starts_at = end.or(self.service.period_starts_at);
-                    self.service.period_ends_at = self.service.billed_until;
-                }
-            }
+        if next.bill_in == BillIn::Arrears {
+            self.use_on_credit(tx).await?;
+            return Ok(false);
         }
-        Ok(true)
+        let only_if_covered = self.waits_for_credit(&next);
+        let charged = self.charge_in_advance(tx, &next, only_if_covered).await?.is_some();
+        if charged {
+            self.service.period_starts_at = Some(from);
+            self.service.period_ends_at = self.service.billed_until;
+        }
+        Ok(charged)
     }
 }

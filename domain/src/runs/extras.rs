@@ -19,6 +19,7 @@ use crate::kernel::check::Checks;
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::ids::{AddonId, InvoiceId, OneTimeChargeId, ServiceAddonId, ServiceDiscountId, ServiceId};
+use crate::ledger;
 use crate::plans::{BillIn, Plan};
 use crate::services::ServiceState;
 
@@ -181,7 +182,7 @@ impl Held {
         let mut lines: Vec<NewLine> = Vec::new();
         let discounts = discounts::of_service(tx, self.service.id).await?;
         for charged in credit_notes::charged_days(tx, self.service.id, from).await? {
-            if self.is_free_trial(&charged) {
+            if charged.free_trial {
                 continue;
             }
             let charge = Charge {
@@ -223,6 +224,7 @@ pub async fn service_addon_add(tx: &TenantTx, cmd: &AddAddon) -> Result<(Service
     let addon = addons::get(tx, cmd.addon_id).await?;
     held.check_not_over("serviceId")?;
     held.check_goes(&addon, "addonId")?;
+    ledger::require_open(tx, cmd.starts_on.unwrap_or(tx.today()), "startsOn").await?;
     if addon.charged == AddonCharging::Once {
         return Err(Error::invalid("addonId", "It is charged once: use serviceChargeAdd."));
     }
@@ -304,6 +306,13 @@ impl Held {
         if day < addon.starts_on {
             return Err(Error::invalid("effectiveOn", "Must not be before it starts."));
         }
+        // What is charged beyond that day has been credited, or was left out: it is not charged again.
+        if let Some(end) = addon.ends_on.filter(|end| day > *end) {
+            return Err(Error::invalid(
+                "effectiveOn",
+                format!("It ends on {end} already. It can end sooner, not later: add it anew from that day on."),
+            ));
+        }
         if day < self.first_open_day(tx).max(addon.starts_on) {
             return Err(Error::invalid(
                 "effectiveOn",
@@ -349,6 +358,7 @@ pub async fn service_addon_end(tx: &TenantTx, cmd: &EndAddon) -> Result<(Service
     let addon = addons::find_of_service(tx, cmd.id).await?;
     let day = cmd.effective_on.unwrap_or(tx.today().max(addon.starts_on));
     held.check_end_of(tx, &addon, day)?;
+    ledger::require_open(tx, day, "effectiveOn").await?;
     let notes = held.credit_addon(tx, &addon, day).await?;
     let ended = addons::end_on(tx, &addon, day).await?;
     held.settle_if_begun(tx).await?;

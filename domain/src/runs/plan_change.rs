@@ -292,6 +292,7 @@ impl Held {
                     share: Some(days.share),
                     installation: self.service.installation_address.clone(),
                     difference: true,
+                    free_trial: false,
                     discount: None,
                 })
             });

@@ -34,6 +34,7 @@ pub(super) fn lines(of: &OfService, plan: &Plan, charge: Charge, extras: &Extras
         share: charge.share,
         installation: of.installation.clone(),
         difference: false,
+        free_trial: false,
         discount: taken_off(&extras.discounts, false)?,
     })];
     lines.extend(addon_lines(of, &extras.addons, &extras.discounts, charge, zone)?);

@@ -94,7 +94,12 @@ impl Held {
             }
         }
         self.stop_charging();
-        self.resume_charging(tx).await
+        if self.resume_charging(tx).await? {
+            let facts = self.facts_to_settle(tx, lift).await?;
+            self.apply(&facts, tx.now(), lift);
+            self.stop_charging();
+        }
+        Ok(())
     }
 
     /// Where staff switch it on, what was given up does not hold it.

@@ -84,7 +84,8 @@ impl Held {
         let count = u32::try_from(self.plan.period_count).map_err(Error::internal)?;
         let interval = Interval::new(self.plan.period_unit, count).map_err(Error::internal)?;
         let zone = self.zone(tx);
-        Ok(interval.before(zone.local_date(end)).map(|day| zone.start_of_day(day)))
+        let day = interval.before(zone.local_date(end), 1).map_err(Error::internal)?;
+        Ok(day.map(|day| zone.start_of_day(day)))
     }
 
     /// What was charged for the last period begins today, if that is later; answers whether it moved. A period is given whole

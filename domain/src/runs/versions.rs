@@ -8,7 +8,7 @@ use crate::kernel::Permission;
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::ids::{PlanId, ServiceId};
-use crate::plans::{self, Plan};
+use crate::plans::{self, BillIn, Plan};
 use crate::services::{self, Service, ServiceState};
 
 /// How far ahead a version may be kept.
@@ -43,7 +43,12 @@ pub async fn next_version(tx: &TenantTx, id: ServiceId) -> Result<Option<Plan>> 
     let service = services::find(tx, id).await?.ok_or_else(|| Error::not_found("id"))?;
     let plan = plans::version(tx, service.plan_version_id).await?;
     let held = Held::of(tx, service, plan).await?;
-    let from = held.service.billed_until.or(held.service.anchor_at);
+    let from = match held.plan.bill_in {
+        BillIn::Advance => held.service.billed_until,
+        // What is used is charged by the version that it has.
+        BillIn::Arrears => held.service.period_ends_at,
+    };
+    let from = from.or(held.service.anchor_at);
     let ends = held.service.ends_on.map(|day| held.zone(tx).start_of_day(day));
     match from {
         _ if held.service.state == ServiceState::Terminated => Ok(None),
@@ -81,10 +86,12 @@ impl Held {
         let versions = self.desk.versions_of(tx, plan).await?;
         // What was charged in advance counts as much as what is being used.
         let known = [self.service.billed_version_id, Some(self.service.plan_version_id)];
-        let current = versions.iter().rev().find(|v| known.contains(&Some(v.version_id)));
+        let is_known = |v: &&Plan| known.contains(&Some(v.version_id));
+        let standing = versions.iter().rev().find(|v| is_known(v) && v.withdrawn_at.is_none());
+        let current = standing.or_else(|| versions.iter().rev().find(is_known));
         let kept = self.service.version_kept_until.is_some_and(|until| on < until);
         let next = match current {
-            Some(current) if kept => Some(current),
+            Some(current) if kept && current.withdrawn_at.is_none() => Some(current),
             Some(current) => plans::next_for(&versions, current.version_id, on),
             None => plans::in_force(&versions, on),
         };

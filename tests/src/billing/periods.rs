@@ -57,6 +57,7 @@ impl Line {
             subscriber_id: self.subscriber,
             plan: self.plan.clone(),
             difference: false,
+            free_trial: false,
             discount: None,
             period: Period::of_days(zone, from.parse().unwrap(), until.parse().unwrap()).unwrap(),
             share,

@@ -1,7 +1,9 @@
 //! What an ISP sells besides a plan's plain price, from outside: versions of plans, add-ons, one-time charges, discounts and
 //! coupons, trials and minimum terms.
 
+mod addon_days;
 mod addons;
+mod ahead;
 mod discounts;
 mod periods;
 mod terms;

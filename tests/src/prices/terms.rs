@@ -239,3 +239,71 @@ async fn bad_terms_are_refused() {
         );
     }
 }
+
+/// The rest of a term is counted from the day of the end, also where the periods that are charged by now begin later.
+#[tokio::test]
+async fn an_early_end_before_the_periods_of_today_is_charged() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    let term = json!({ "length": { "unit": "MONTH", "count": 12 }, "charge": "REMAINING", "value": "100" });
+    let (subscriber, service, invoice) = bought(&isp, "home", json!({ "minimumTerm": term })).await;
+    isp.pay(&subscriber, invoice["total"]["amount"].as_str().unwrap()).await;
+    // Its time is over, and it begins again with the money of the tenth of June.
+    isp.bills(json!({ "prepaidRenewal": "WHEN_COVERED", "graceDays": 0 })).await;
+    day(&app, "2026-05-02").await;
+    assert_eq!(isp.status(&service).await, "SUSPENDED EXPIRED");
+    day(&app, "2026-06-10").await;
+    isp.pay(&subscriber, "1000.00").await;
+    app.run_jobs().await;
+    assert_eq!(isp.status(&service).await, "ACTIVE");
+    let preview = "query($id: ID!) { service(id: $id) { earlyEndCharge(on: \"2026-05-26\") { amount } } }";
+    let seen = isp.gql(preview, json!({ "id": service })).await;
+    // 26 May to 9 June are fifteen of 31 days, to 9 March nine months more, and 22 of 31 days are left to the end of March.
+    assert_eq!(seen.text_at("service.earlyEndCharge.amount"), "10193.55");
+    let input = json!({ "id": service, "reason": "Moved", "effectiveOn": "2026-05-26", "idempotencyKey": key() });
+    isp.mutate("serviceTerminate", input, "service { status }").await.done();
+    let last = isp.lines_of(&subscriber).await.pop().unwrap();
+    assert_eq!(last, ["Plan home, ended before its minimum term: 10193.55"]);
+    app.run_jobs().await;
+}
+
+/// A plan with longer periods follows, and its first period is invoiced ahead: the service ends before that begins.
+#[tokio::test]
+async fn an_early_end_before_a_plan_that_is_invoiced_ahead_is_charged() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    isp.bills(json!({ "dueDays": 300, "renewalLeadDays": 5 })).await;
+    let term = json!({ "length": { "unit": "MONTH", "count": 12 }, "charge": "REMAINING", "value": "100" });
+    let plan = json!({ "paymentMode": "POSTPAID", "minimumTerm": term });
+    let quarter = json!({ "paymentMode": "POSTPAID", "price": "2700.00", "period": { "unit": "MONTH", "count": 3 } });
+    let quarter = isp.plan("quarter", quarter).await;
+    let (mut ended, mut planned) = (Vec::new(), Vec::new());
+    for (name, services) in [("home", &mut ended), ("flat", &mut planned)] {
+        let (subscriber, service, _) = bought(&isp, name, plan.clone()).await;
+        let input = json!({ "id": service, "planId": quarter, "timing": "NEXT_PERIOD", "idempotencyKey": key() });
+        isp.mutate("serviceChangePlan", input, "service { id }").await.done();
+        services.extend([subscriber, service]);
+    }
+    day(&app, "2026-04-27").await;
+    assert_eq!(
+        isp.lines_of(&ended[0]).await[1].concat(),
+        "Plan quarter, 2026-05-01 to 2026-07-31: 2700.00"
+    );
+    let end = async |service: &str, day: &str| {
+        let input = json!({ "id": service, "reason": "Moved", "effectiveOn": day, "idempotencyKey": key() });
+        isp.mutate("serviceTerminate", input, "service { status endsOn }")
+            .await
+            .done()
+    };
+    let done = end(&ended[1], "2026-04-27").await;
+    assert_eq!(done["service"]["status"], "TERMINATED");
+    // Four of 30 days, and eleven months.
+    let wanted = ["Plan home, ended before its minimum term: 11133.33"];
+    assert_eq!(isp.lines_of(&ended[0]).await.pop().unwrap(), wanted);
+    end(&planned[1], "2026-04-29").await;
+    day(&app, "2026-04-29").await;
+    assert_eq!(isp.status(&planned[1]).await, "TERMINATED", "no run fails on it");
+    let wanted = ["Plan flat, ended before its minimum term: 11066.67"];
+    assert_eq!(isp.lines_of(&planned[0]).await.pop().unwrap(), wanted);
+    app.run_jobs().await;
+}

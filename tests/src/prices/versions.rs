@@ -203,6 +203,38 @@ async fn a_version_that_does_not_count_yet_can_be_taken_back() {
     assert_eq!(isp.totals(&subscriber).await, ["1000.00", "1000.00"]);
 }
 
+/// What was invoiced ahead by a version that is taken back stays; the periods after it are charged by the one that counts.
+#[tokio::test]
+async fn a_version_that_was_taken_back_is_charged_no_more() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    isp.bills(json!({ "dueDays": 300, "renewalLeadDays": 5 })).await;
+    let plan = isp.plan("home", json!({ "paymentMode": "POSTPAID" })).await;
+    let (subscriber, service) = serve(&isp, &plan, "ravi").await;
+    let (promised, promised_service) = serve(&isp, &plan, "meera").await;
+    let changed = isp
+        .reprice(&plan, json!({ "price": "1200.00", "effectiveFrom": "2026-05-01" }))
+        .await
+        .done();
+    day(&app, "2026-04-28").await;
+    let second = json!({ "id": changed["plan"]["versions"][1]["id"] });
+    isp.mutate("planVersionWithdraw", second, "plan { id }").await.done();
+    isp.keep(&promised_service, json!("2026-12-01")).await.done();
+    assert_eq!(isp.versions_of(&service).await, (json!(1), json!(1)));
+    day(&app, "2026-05-02").await;
+    assert_eq!(
+        isp.versions_of(&service).await,
+        (json!(2), json!(1)),
+        "May stays as it was invoiced"
+    );
+    for month in ["2026-06-01", "2026-07-01"] {
+        day(&app, month).await;
+    }
+    for subscriber in [&subscriber, &promised] {
+        assert_eq!(isp.totals(subscriber).await, ["1000.00", "1200.00", "1000.00", "1000.00"]);
+    }
+}
+
 #[tokio::test]
 async fn bad_days_are_refused_and_nothing_is_done() {
     let app = TestApp::new().await;

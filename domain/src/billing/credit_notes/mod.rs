@@ -14,6 +14,4 @@ mod time;
 pub use by_hand::{CreditLine, IssueCreditNote, issue_by_hand};
 pub use entity::{CreditNote, CreditNoteLine, CreditNoteTax};
 pub use queries::{by_ids, find, get, lines_of, made_by, of_invoices, taxes_of};
-pub use time::{
-    ChargedDays, PriceOfTime, charged_days, credit_charge, credit_difference, credit_one_time, credit_time, prices_from,
-};
+pub use time::{PriceOfTime, charged_days, credit_charge, credit_difference, credit_one_time, credit_time, prices_from};

@@ -134,8 +134,7 @@ pub struct ChargedDays {
     pub period: Period,
     /// Of the full period.
     pub share: DayShare,
-    /// What a full period costs on these days; nothing on the days of a free trial.
-    pub price: Money,
+    pub free_trial: bool,
 }
 
 /// The time that plans' prices are charged for from `from` on, invoice by invoice: what a dearer plan costs more is charged
@@ -147,10 +146,12 @@ pub async fn charged_days(tx: &TenantTx, service: ServiceId, from: DateTime<Utc>
         let of = Creditable::lock(tx, invoice, "id").await?;
         for piece in pieces.iter().filter(|p| p.invoice_id == invoice && p.is_plan_charge()) {
             if let Some(share) = share(tx, &of, piece)? {
+                let line = of.line(piece.invoice_line_id);
+                let version = line.and_then(|l| l.of.line.plan_version.as_ref());
                 charged.push(ChargedDays {
                     period: piece.period()?,
                     share,
-                    price: price(&of, piece)?,
+                    free_trial: version.is_some_and(|v| v.free_trial),
                 });
             }
         }

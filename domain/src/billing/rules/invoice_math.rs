@@ -101,6 +101,9 @@ pub enum TakenOff {
 pub struct PlanVersionRef {
     pub id: String,
     pub number: u32,
+    /// Its free days, whose price is nothing, whatever its own is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub free_trial: bool,
 }
 
 /// All that a line is computed from.

@@ -180,6 +180,7 @@ fn draft() -> impl Strategy<Value = DraftLine> {
                 treatment: treatment(),
                 zone: Some("Asia/Kolkata".parse().expect("a zone")),
                 plan_version: Some(PlanVersionRef {
+                    free_trial: false,
                     id: "v".to_owned(),
                     number: 1,
                 }),

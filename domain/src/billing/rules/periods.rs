@@ -2,6 +2,9 @@
 //! shifts the ones after it.
 
 use chrono::{DateTime, Datelike, Months, NaiveDate, TimeDelta, Utc};
+use num_bigint::BigInt;
+use num_rational::BigRational;
+use num_traits::Zero;
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::calendar::{CalendarError, Interval, IntervalUnit, Period, Zone, days_between};
@@ -170,7 +173,7 @@ impl Schedule {
                 days: None,
             });
         }
-        let (from, to) = (self.boundary(index)?, self.boundary(next)?);
+        let (from, to) = (self.boundary(i64::from(index))?, self.boundary(i64::from(next))?);
         let charged_from = from.max(self.first_day());
         let total = u32::try_from(days_between(from, to)).map_err(|_| CalendarError::OutOfRange)?;
         Ok(BillingPeriod {
@@ -197,6 +200,23 @@ impl Schedule {
         self.period(index).map(Some)
     }
 
+    /// How many periods' prices the days from `from` until `until` are: whole periods, and of those that they share the days. The
+    /// periods are continued before the service's start as if it had begun sooner. None for hours, which are not counted by days.
+    pub fn periods_between(&self, from: NaiveDate, until: NaiveDate) -> Result<Option<BigRational>, PeriodError> {
+        if self.interval.unit() == IntervalUnit::Hour {
+            return Ok(None);
+        }
+        let (mut at, mut sum) = (from, BigRational::zero());
+        while at < until {
+            let index = self.index_of(at)?;
+            let (begin, end) = (self.boundary(index)?, self.boundary(index + 1)?);
+            let days = |from, to| BigInt::from(days_between(from, to));
+            sum += BigRational::new(days(at, end.min(until)), days(begin, end));
+            at = end;
+        }
+        Ok(Some(sum))
+    }
+
     fn first_day(&self) -> NaiveDate {
         self.zone.local_date(self.start)
     }
@@ -212,11 +232,7 @@ impl Schedule {
             IntervalUnit::Month => months.div_euclid(count),
             IntervalUnit::Year => months.div_euclid(count * 12),
         };
-        let begins_later = match u32::try_from(index) {
-            Ok(index) => self.boundary(index)? > date,
-            Err(_) => false,
-        };
-        Ok(index - i64::from(begins_later))
+        Ok(index - i64::from(self.boundary(index)? > date))
     }
 
     /// The date from which boundaries are counted: the start itself, or under `Calendar` the billing day one
@@ -248,8 +264,14 @@ impl Schedule {
         }
     }
 
-    fn boundary(&self, index: u32) -> Result<NaiveDate, PeriodError> {
-        let date = self.interval.after(self.origin()?, index)?;
+    /// Where the period with that index begins; negative ones lie before the service's start.
+    fn boundary(&self, index: i64) -> Result<NaiveDate, PeriodError> {
+        let origin = self.origin()?;
+        let times = u32::try_from(index.unsigned_abs()).map_err(|_| CalendarError::OutOfRange)?;
+        let date = match index < 0 {
+            true => self.interval.before(origin, times)?,
+            false => self.interval.after(origin, times)?,
+        };
         date.ok_or(PeriodError::NoDays)
     }
 

@@ -114,3 +114,43 @@ proptest! {
         prop_assert!(days.is_whole() || index == 0);
     }
 }
+
+#[test]
+fn periods_between_two_days_are_counted_before_the_start_as_well() {
+    use IntervalUnit::{Hour, Month, Week};
+    let ratio = |n: i64, d: i64| Some(BigRational::new(BigInt::from(n), BigInt::from(d)));
+    for (start, unit, count, day, from, until, periods) in [
+        ("2026-04-01", Month, 1, None, "2026-04-01", "2027-01-01", ratio(9, 1)),
+        (
+            "2026-04-01",
+            Month,
+            1,
+            None,
+            "2026-04-11",
+            "2026-06-16",
+            ratio(20 + 30 + 15, 30),
+        ),
+        // Twelve days of March, then nine months.
+        (
+            "2026-04-01",
+            Month,
+            1,
+            None,
+            "2026-03-20",
+            "2027-01-01",
+            ratio(9 * 31 + 12, 31),
+        ),
+        ("2026-03-31", Month, 1, None, "2026-01-31", "2026-04-30", ratio(3, 1)),
+        ("2026-05-01", Month, 3, None, "2026-04-28", "2026-08-01", ratio(92, 89)),
+        ("2026-05-20", Month, 1, Some(1), "2026-04-16", "2026-07-01", ratio(5, 2)),
+        ("2026-05-20", Week, 2, None, "2026-05-13", "2026-06-03", ratio(3, 2)),
+        ("2026-04-01", Month, 1, None, "2026-04-01", "2026-04-01", ratio(0, 1)),
+        ("2026-04-01", Month, 1, None, "2026-04-02", "2026-04-01", ratio(0, 1)),
+        ("2026-04-01", Hour, 6, None, "2026-04-01", "2026-05-01", None),
+    ] {
+        let found = schedule(start, unit, count, day)
+            .periods_between(date(from), date(until))
+            .expect("in range");
+        assert_eq!(found, periods, "{start} {unit} {count} {day:?}: {from} to {until}");
+    }
+}
