@@ -108,6 +108,8 @@ pub fn registry() -> jobs::Registry {
         .unheard::<services::ServiceSuspended>()
         .unheard::<services::ServiceResumed>()
         .unheard::<services::ServicePlanChanged>()
+        .unheard::<services::ServicePauseAsked>()
+        .unheard::<services::ServicePauseCancelled>()
         .unheard::<dunning::events::InvoiceReminderDue>()
         .unheard::<dunning::events::PromiseMade>()
         .unheard::<dunning::events::PromiseKept>()

@@ -55,6 +55,7 @@ pub(crate) const TENANT: &[Script] = scripts![
     43 "tenant/0043_tax_class.sql",
     44 "tenant/0044_parties.sql",
     45 "tenant/0045_withholding.sql",
+    55 "tenant/0055_pauses.sql",
 ];
 
 /// The steps of the shared schemas that this binary needs, as `(scope, version)`.

@@ -6,8 +6,8 @@ use sea_orm::FromQueryResult;
 
 use super::entity::Settings;
 use super::rules::{
-    ActivationPolicy, AnchorKind, BillingPack, BillingSettings, NumberRule, PlanChangeDocument, PrepaidRenewal, SuspensionCredit,
-    TaxLevel, TaxRuleSet, TerminationCredit,
+    ActivationPolicy, AnchorKind, BillingPack, BillingSettings, NumberRule, Pauses, PlanChangeDocument, PrepaidRenewal,
+    SuspensionCredit, TaxLevel, TaxRuleSet, TerminationCredit,
 };
 use crate::kernel::Permission;
 use crate::kernel::db::{Sql, TenantTx};
@@ -38,6 +38,10 @@ struct Row {
     debit_note_number_pattern: String,
     fiscal_year_start_month: i32,
     run_hour: i32,
+    pause_by_subscriber: bool,
+    pause_max_days: Option<i32>,
+    pause_max_per_year: Option<i32>,
+    pause_max_days_per_year: Option<i32>,
     cut_nobody_before: Option<DateTime<Utc>>,
     expire_nobody_before: Option<DateTime<Utc>>,
     version: i32,
@@ -72,6 +76,12 @@ impl TryFrom<Row> for Settings {
                 debit_note_number_pattern: row.debit_note_number_pattern.parse().map_err(Error::internal)?,
                 fiscal_year_start_month: small(row.fiscal_year_start_month)?.try_into().map_err(Error::internal)?,
                 run_hour: days(row.run_hour)?,
+                pauses: Pauses {
+                    by_subscriber: row.pause_by_subscriber,
+                    max_days: row.pause_max_days.map(days).transpose()?,
+                    max_per_year: row.pause_max_per_year.map(days).transpose()?,
+                    max_days_per_year: row.pause_max_days_per_year.map(days).transpose()?,
+                },
                 cut_nobody_before: row.cut_nobody_before,
                 expire_nobody_before: row.expire_nobody_before,
             },
@@ -87,8 +97,8 @@ pub async fn settings(tx: &TenantTx) -> Result<Settings> {
             "SELECT anchor, calendar_day, activation, prepaid_renewal, renewal_lead_days, due_days, grace_days,
                  terminate_after_days, late_fee, suspension_credit, termination_credit, plan_change_document, tax_level,
                  rounding_mode, round_invoice_to, invoice_number_pattern, credit_note_number_pattern,
-                 fiscal_year_start_month, receipt_number_pattern, debit_note_number_pattern, run_hour, cut_nobody_before,
-                 expire_nobody_before, version
+                 fiscal_year_start_month, receipt_number_pattern, debit_note_number_pattern, run_hour, pause_by_subscriber,
+                 pause_max_days, pause_max_per_year, pause_max_days_per_year, cut_nobody_before, expire_nobody_before, version
              FROM billing_settings",
         )
         .one()
@@ -124,7 +134,7 @@ pub async fn tax_rules(tx: &TenantTx) -> Result<TaxRuleSet> {
     Ok(serde_json::from_value(body)?)
 }
 
-/// Binds `$1` to `$21`, in the order of the table's columns.
+/// Binds `$1` to `$25`, in the order of the table's columns.
 pub(super) fn bind<'t>(sql: Sql<'t>, s: &BillingSettings) -> Result<Sql<'t>> {
     let days = |n: u32| i32::try_from(n).map_err(Error::internal);
     Ok(sql
@@ -148,7 +158,11 @@ pub(super) fn bind<'t>(sql: Sql<'t>, s: &BillingSettings) -> Result<Sql<'t>> {
         .bind(i32::from(u8::from(s.fiscal_year_start_month)))
         .bind(s.receipt_number_pattern.to_string())
         .bind(s.debit_note_number_pattern.to_string())
-        .bind(days(s.run_hour)?))
+        .bind(days(s.run_hour)?)
+        .bind(s.pauses.by_subscriber)
+        .bind(s.pauses.max_days.map(days).transpose()?)
+        .bind(s.pauses.max_per_year.map(days).transpose()?)
+        .bind(s.pauses.max_days_per_year.map(days).transpose()?))
 }
 
 /// Takes over the tax rules that a release brought, if there are newer ones than the ISP has adopted. Rates have dates of their
@@ -198,8 +212,9 @@ pub async fn adopt(tx: &TenantTx, template: &Template) -> Result<()> {
         "INSERT INTO billing_settings (anchor, calendar_day, activation, prepaid_renewal, renewal_lead_days, due_days,
              grace_days, terminate_after_days, late_fee, suspension_credit, termination_credit, plan_change_document,
              tax_level, rounding_mode, round_invoice_to, invoice_number_pattern, credit_note_number_pattern,
-             fiscal_year_start_month, receipt_number_pattern, debit_note_number_pattern, run_hour)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
+             fiscal_year_start_month, receipt_number_pattern, debit_note_number_pattern, run_hour, pause_by_subscriber,
+             pause_max_days, pause_max_per_year, pause_max_days_per_year)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)",
     );
     bind(insert, s)?.run().await?;
     tx.sql("INSERT INTO tax_rule_set (version, body, adopted_at) VALUES (1, $1, $2)")

@@ -4,7 +4,7 @@ use serde::Serialize;
 use super::entity::Settings;
 use super::events::BillingSettingsUpdated;
 use super::rules::{
-    ActivationPolicy, AnchorKind, BillingSettings, FiscalYear, NumberPattern, PlanChangeDocument, PrepaidRenewal,
+    ActivationPolicy, AnchorKind, BillingSettings, FiscalYear, NumberPattern, Pauses, PlanChangeDocument, PrepaidRenewal,
     SuspensionCredit, TaxLevel, TerminationCredit,
 };
 use super::{numbers, registrations, setup};
@@ -19,8 +19,8 @@ use crate::kernel::patch::Patch;
 ///
 /// When a change counts: `anchor` and `calendar_day` from each service's next charge, which is prorated up to where its new
 /// periods begin; what is charged already stays. `renewal_lead_days`, `due_days`, taxes' level, rounding and numbers from
-/// the next document. `run_hour` from the next day at the latest. `grace_days` at once, also for what is unpaid now. The policies of suspension, termination and plan
-/// change when the next such event happens.
+/// the next document. `run_hour` from the next day at the latest. `grace_days` at once, also for what is unpaid now. The policies of suspension, pause, termination and
+/// plan change when the next such event happens.
 #[derive(Clone, Debug, Serialize)]
 pub struct UpdateSettings {
     pub expected_version: i32,
@@ -45,6 +45,10 @@ pub struct UpdateSettings {
     pub debit_note_number_pattern: Patch<String>,
     pub fiscal_year_start_month: Patch<i32>,
     pub run_hour: Patch<i32>,
+    pub pause_by_subscriber: Patch<bool>,
+    pub pause_max_days: Patch<i32>,
+    pub pause_max_per_year: Patch<i32>,
+    pub pause_max_days_per_year: Patch<i32>,
 }
 
 /// Changes how this ISP bills. STALE_VERSION when somebody else changed it meanwhile.
@@ -78,6 +82,16 @@ fn given<T, U>(patch: Patch<T>, old: U, field: &str, checks: &mut Checks, parse:
         }
         Patch::Keep => old,
         Patch::Clear => Patch::<U>::Clear.required(old, field, checks),
+    }
+}
+
+/// A number from 1 on, or none.
+fn limit(patch: Patch<i32>, old: Option<u32>, field: &str, checks: &mut Checks, most: u32) -> Option<u32> {
+    match patch {
+        Patch::Clear => None,
+        other => given(other.map(Some), old, field, checks, |n| {
+            n.map(|n| in_range(n, 1, most)).transpose()
+        }),
     }
 }
 
@@ -115,12 +129,13 @@ fn changed(old: BillingSettings, cmd: UpdateSettings) -> Result<BillingSettings>
         }),
         due_days: given(cmd.due_days, old.due_days, "dueDays", c, |n| in_range(n, 0, 365)),
         grace_days: given(cmd.grace_days, old.grace_days, "graceDays", c, |n| in_range(n, 0, 365)),
-        terminate_after_days: match cmd.terminate_after_days {
-            Patch::Clear => None,
-            other => given(other.map(Some), old.terminate_after_days, "terminateAfterDays", c, |n| {
-                n.map(|n| in_range(n, 1, 3650)).transpose()
-            }),
-        },
+        terminate_after_days: limit(
+            cmd.terminate_after_days,
+            old.terminate_after_days,
+            "terminateAfterDays",
+            c,
+            3650,
+        ),
         late_fee: cmd.late_fee.or(old.late_fee),
         suspension_credit: cmd.suspension_credit.required(old.suspension_credit, "suspensionCredit", c),
         termination_credit: cmd
@@ -162,6 +177,20 @@ fn changed(old: BillingSettings, cmd: UpdateSettings) -> Result<BillingSettings>
             |n| small(n, 1, 12),
         ),
         run_hour: given(cmd.run_hour, old.run_hour, "runHour", c, |n| in_range(n, 0, 23)),
+        pauses: Pauses {
+            by_subscriber: cmd
+                .pause_by_subscriber
+                .required(old.pauses.by_subscriber, "pauseBySubscriber", c),
+            max_days: limit(cmd.pause_max_days, old.pauses.max_days, "pauseMaxDays", c, 366),
+            max_per_year: limit(cmd.pause_max_per_year, old.pauses.max_per_year, "pauseMaxPerYear", c, 366),
+            max_days_per_year: limit(
+                cmd.pause_max_days_per_year,
+                old.pauses.max_days_per_year,
+                "pauseMaxDaysPerYear",
+                c,
+                366,
+            ),
+        },
         cut_nobody_before: old.cut_nobody_before,
         expire_nobody_before: old.expire_nobody_before,
     };
@@ -276,6 +305,7 @@ async fn write(tx: &TenantTx, s: &BillingSettings) -> Result<()> {
              suspension_credit = $10, termination_credit = $11, plan_change_document = $12, tax_level = $13,
              rounding_mode = $14, round_invoice_to = $15, invoice_number_pattern = $16, credit_note_number_pattern = $17,
              fiscal_year_start_month = $18, receipt_number_pattern = $19, debit_note_number_pattern = $20, run_hour = $21,
+             pause_by_subscriber = $22, pause_max_days = $23, pause_max_per_year = $24, pause_max_days_per_year = $25,
              version = version + 1",
     );
     setup::bind(update, s)?.run().await?;

@@ -67,6 +67,7 @@ pub async fn service_resume(tx: &TenantTx, cmd: &ResumeService) -> Result<Servic
             format!("A service that is {} is not suspended.", held.service.state),
         ));
     };
+    let was = held.service.state.clone();
     held.settle(tx, true).await?;
     if held.service.state.cause() == Some(cause) {
         return Err(Error::state(
@@ -74,6 +75,7 @@ pub async fn service_resume(tx: &TenantTx, cmd: &ResumeService) -> Result<Servic
             "The service has to be paid for first; its payment resumes it.",
         ));
     }
+    held.end_pause(tx, &was).await?;
     let service = held.keep(tx, None).await?;
     tx.audit("serviceResume", cmd.id.0, cmd).await?;
     Ok(service)

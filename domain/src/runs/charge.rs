@@ -185,7 +185,7 @@ impl Held {
             self.service.billed_until = Some(today);
         }
         match (self.plan.bill_in, self.service.billed_until) {
-            (BillIn::Arrears, _) => self.go_on(tx).await,
+            (BillIn::Arrears, _) => self.enter_next(tx).await,
             (BillIn::Advance, Some(until)) => {
                 self.service.next_billing_on = self.advance_billing_on(tx, until);
                 Ok(false)

@@ -9,10 +9,11 @@ use crate::kernel::error::Result;
 use crate::plans::BillIn;
 
 impl Held {
-    /// Brings the service up to the date: it begins, is charged, goes off, or ends.
+    /// Brings the service up to the date: it begins, goes off and on, is charged, or ends.
     pub async fn bring_up_to(&mut self, tx: &TenantTx, date: NaiveDate) -> Result<()> {
         let was_off = !self.service.state.is_on();
         self.start_if_due(tx.now());
+        self.keep_pause(tx, date).await?;
         self.charge_due(tx, date).await?;
         self.enter_period(tx).await?;
         self.settle(tx, false).await?;
@@ -71,13 +72,13 @@ impl Held {
             self.service.next_billing_on = None;
             return Ok(end.is_some());
         }
-        let charged = self.go_on(tx).await?;
+        let charged = self.enter_next(tx).await?;
         Ok(end.is_some() || charged)
     }
 
     /// Enters the period after what has been charged of a plan in arrears, under the plan that follows if that is due: it is
     /// charged when it has ended, or at once if that plan is charged in advance. Answers whether it was charged.
-    pub(super) async fn go_on(&mut self, tx: &TenantTx) -> Result<bool> {
+    pub(super) async fn enter_next(&mut self, tx: &TenantTx) -> Result<bool> {
         let from = self.charged_until()?;
         let on = self.zone(tx).local_date(from);
         let follows = self.service.pending_change.is_some_and(|p| p.effective_on <= on);

@@ -1,18 +1,22 @@
 //! What a change would cost: the use case itself, rehearsed and taken back. No number is used up, nobody hears of it.
 
 use chrono::{Days, NaiveDate};
+use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::access::{ResumeService, SuspendService, service_resume, service_suspend};
 use super::activation::{OrderedAddon, ServiceOrder, service_create};
+use super::extras::{AddAddon, EndAddon, service_addon_add, service_addon_end};
+use super::one_time::{AddCharge, WhenCharged, service_charge_add};
 use super::plan_change::{ChangePlan, ChangeTiming, service_change_plan};
 use super::termination::{TerminateService, service_terminate};
+use crate::addons;
 use crate::billing::{self, Document};
 use crate::kernel::Permission;
 use crate::kernel::calendar::Zone;
 use crate::kernel::db::{TenantDb, TenantTx};
 use crate::kernel::error::{Error, Result};
-use crate::kernel::ids::{PlanId, ServiceId, SubscriberId};
+use crate::kernel::ids::{AddonId, PlanId, ServiceAddonId, ServiceId, SubscriberId};
 use crate::kernel::money::Money;
 use crate::plans;
 use crate::services::{self, CreateService, Service};
@@ -47,6 +51,27 @@ pub enum Change {
     Resume {
         id: ServiceId,
     },
+    AddAddon {
+        service_id: ServiceId,
+        addon_id: AddonId,
+        quantity: i32,
+        unit_price: Option<Decimal>,
+        /// The first day without it again.
+        ends_on: Option<NaiveDate>,
+    },
+    EndAddon {
+        id: ServiceAddonId,
+    },
+    /// Something that is charged once, at once.
+    AddCharge {
+        service_id: ServiceId,
+        addon_id: Option<AddonId>,
+        description: Option<String>,
+        quantity: i32,
+        unit_price: Option<Decimal>,
+        tax_inclusive: Option<bool>,
+        tax_code: Option<String>,
+    },
 }
 
 /// What would come of a change.
@@ -63,7 +88,8 @@ pub struct Estimate {
 
 /// What a change would cost on a day; default: today. On a day to come the service is first brought up to it as the daily run
 /// would, without payments that nobody has made yet. On a day that has passed the change is made today and counts from then,
-/// where the change itself allows that. Refused as the change would be.
+/// where the change itself allows that. Of an end that is to come all is told that is issued from now on until then, since it is
+/// known from now on. Refused as the change would be.
 pub async fn estimate(db: &TenantDb, on: Option<NaiveDate>, change: Change) -> Result<Estimate> {
     // Of the heap: it holds the futures of five use cases.
     db.rehearse(async move |tx| Box::pin(rehearsed(tx, on, &change)).await).await
@@ -77,19 +103,20 @@ async fn rehearsed(tx: &TenantTx, on: Option<NaiveDate>, change: &Change) -> Res
     if Some(on) > last {
         return Err(Error::invalid("on", "Must be within a year of today."));
     }
-    if on > tx.today() {
-        // A service to be is ordered today for that day; others are what they will be by then.
-        if let Some(id) = change.service() {
-            tx.move_clock(Zone::from(tx.tenant().timezone()).start_of_day(on))?;
-            super::renewal::alone(tx, id, on, super::renewal::Purpose::Write).await?;
-        }
-    }
     let locked = subscribers::lock_with_payers(tx, &[subscriber]).await?;
     let of = locked.iter().find(|s| s.id == subscriber);
     let payer = of.ok_or_else(|| Error::not_found("subscriberId"))?.payer();
+    let planned = on > tx.today() && matches!(change, Change::Terminate { .. });
+    // A service to be is ordered today for that day, and an end is planned today; other services are what they will be by then.
+    if let Some(id) = change.service(tx).await?.filter(|_| on > tx.today() && !planned) {
+        bring_up_to(tx, id, on).await?;
+    }
     // Ids are in the order of their making: what is made from here on is the change's.
     let before = Uuid::now_v7();
     let service = change.carry_out(tx, on).await?;
+    if planned {
+        bring_up_to(tx, service, on).await?;
+    }
     let documents = billing::documents_since(tx, payer, before).await?;
     let total = documents
         .iter()
@@ -107,17 +134,29 @@ async fn rehearsed(tx: &TenantTx, on: Option<NaiveDate>, change: &Change) -> Res
     })
 }
 
+/// The daily runs until that day have done to the service what they do.
+async fn bring_up_to(tx: &TenantTx, service: ServiceId, on: NaiveDate) -> Result<()> {
+    tx.move_clock(Zone::from(tx.tenant().timezone()).start_of_day(on))?;
+    super::renewal::alone(tx, service, on, super::renewal::Purpose::Write)
+        .await
+        .map(|_| ())
+}
+
 impl Change {
-    fn service(&self) -> Option<ServiceId> {
+    async fn service(&self, tx: &TenantTx) -> Result<Option<ServiceId>> {
         match self {
-            Self::Create { .. } => None,
-            Self::ChangePlan { id, .. } | Self::Terminate { id } | Self::Suspend { id, .. } | Self::Resume { id } => Some(*id),
+            Self::Create { .. } => Ok(None),
+            Self::ChangePlan { id, .. } | Self::Terminate { id } | Self::Suspend { id, .. } | Self::Resume { id } => {
+                Ok(Some(*id))
+            }
+            Self::AddAddon { service_id, .. } | Self::AddCharge { service_id, .. } => Ok(Some(*service_id)),
+            Self::EndAddon { id } => addons::find_of_service(tx, *id).await.map(|addon| Some(addon.service_id)),
         }
     }
 
     /// Whose service it is.
     async fn subscriber(&self, tx: &TenantTx) -> Result<SubscriberId> {
-        match (self, self.service()) {
+        match (self, self.service(tx).await?) {
             (Self::Create { subscriber_id, .. }, _) => Ok(subscribers::get(tx, *subscriber_id).await?.id),
             (_, Some(id)) => Ok(services::get(tx, id).await?.subscriber_id),
             (_, None) => Err(Error::not_found("id")),
@@ -167,7 +206,7 @@ impl Change {
                 let cmd = TerminateService {
                     id,
                     reason,
-                    effective_on: past,
+                    effective_on: Some(on),
                     idempotency_key,
                 };
                 Ok(service_terminate(tx, &cmd).await?.0.id)
@@ -193,6 +232,63 @@ impl Change {
                 not_past(past)?;
                 resume(tx, id).await
             }
+            beside => beside.carry_out_beside(tx, past, idempotency_key).await,
+        }
+    }
+
+    /// What is charged beside the plan.
+    async fn carry_out_beside(self, tx: &TenantTx, past: Option<NaiveDate>, idempotency_key: Uuid) -> Result<ServiceId> {
+        match self {
+            Self::AddAddon {
+                service_id,
+                addon_id,
+                quantity,
+                unit_price,
+                ends_on,
+            } => {
+                let cmd = AddAddon {
+                    service_id,
+                    addon_id,
+                    quantity,
+                    unit_price,
+                    starts_on: past,
+                    ends_on,
+                    idempotency_key,
+                };
+                Ok(service_addon_add(tx, &cmd).await?.0.service_id)
+            }
+            Self::EndAddon { id } => {
+                let cmd = EndAddon {
+                    id,
+                    effective_on: past,
+                    idempotency_key,
+                };
+                Ok(service_addon_end(tx, &cmd).await?.0.service_id)
+            }
+            Self::AddCharge {
+                service_id,
+                addon_id,
+                description,
+                quantity,
+                unit_price,
+                tax_inclusive,
+                tax_code,
+            } => {
+                not_past(past)?;
+                let cmd = AddCharge {
+                    service_id,
+                    addon_id,
+                    description,
+                    quantity,
+                    unit_price,
+                    tax_inclusive,
+                    tax_code,
+                    when: WhenCharged::AtOnce,
+                    idempotency_key,
+                };
+                Ok(service_charge_add(tx, &cmd).await?.0.service_id)
+            }
+            _ => Err(Error::internal("a change of the service itself")),
         }
     }
 }

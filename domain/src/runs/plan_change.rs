@@ -81,7 +81,7 @@ pub async fn service_change_plan(tx: &TenantTx, cmd: &ChangePlan) -> Result<Chan
     })
 }
 
-/// Takes back what is planned for a service: the plan that is to follow, or its end, whichever there is.
+/// Takes back what is planned for a service: the plan that is to follow, unless that is invoiced already, and its end.
 pub async fn service_change_cancel(tx: &TenantTx, id: ServiceId) -> Result<Service> {
     tx.require(Permission::ServiceWrite)?;
     let mut held = Held::lock(tx, id).await?.ok_or_else(|| Error::not_found("id"))?;
@@ -89,10 +89,18 @@ pub async fn service_change_cancel(tx: &TenantTx, id: ServiceId) -> Result<Servi
     if !planned || held.service.state == ServiceState::Terminated {
         return Err(Error::state("id", "Nothing is planned for the service."));
     }
-    if let Some(pending) = held.service.pending_change {
-        held.check_not_charged(tx, pending).await?;
+    // An end can be taken back all the same.
+    match held.service.pending_change {
+        Some(pending) if held.is_charged(tx, pending).await? => {
+            if held.service.ends_on.is_none() {
+                return Err(Error::state(
+                    "id",
+                    "The next period has been invoiced at the new plan already; change the plan again instead.",
+                ));
+            }
+        }
+        _ => held.service.pending_change = None,
     }
-    held.service.pending_change = None;
     held.service.ends_on = None;
     held.service.end_reason = None;
     held.plan_next_charge(tx)?;
@@ -198,18 +206,12 @@ impl Held {
         });
     }
 
-    /// What is invoiced already cannot be taken back by forgetting the plan.
-    async fn check_not_charged(&self, tx: &TenantTx, pending: PendingChange) -> Result<()> {
-        let Some(version) = self.service.billed_version_id else {
-            return Ok(());
-        };
-        if self.plan.id != pending.plan_id && plans::version(tx, version).await?.id == pending.plan_id {
-            return Err(Error::state(
-                "id",
-                "The next period has been invoiced at the new plan already; change the plan again instead.",
-            ));
+    /// Whether the plan that is to follow is invoiced already, so that it cannot be taken back by forgetting it.
+    async fn is_charged(&self, tx: &TenantTx, pending: PendingChange) -> Result<bool> {
+        match self.service.billed_version_id.filter(|_| self.plan.id != pending.plan_id) {
+            Some(version) => Ok(plans::version(tx, version).await?.id == pending.plan_id),
+            None => Ok(false),
         }
-        Ok(())
     }
 
     pub(super) fn plan_next_charge(&mut self, tx: &TenantTx) -> Result<()> {
@@ -334,6 +336,7 @@ impl Held {
         // Charged time that lies before the anchor is a free trial, which ends here.
         if !same_periods(&self.plan, &plan) || self.service.anchor_at > Some(from) {
             self.service.anchor_at = Some(from);
+            services::begin_term(tx, self.service.id, day).await?;
         }
         self.service.billed_until = Some(from);
         self.service.billed_version_id = Some(plan.version_id);

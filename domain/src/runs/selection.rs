@@ -142,7 +142,7 @@ pub(super) fn batches(services: &[ServiceId], bundles: Vec<OfPayer>, dry_run: bo
 }
 
 /// Services that are not to be charged by that day, `$1`, and that something else asks for by now, `$2`: they begin, expire,
-/// enter another period, end (those blocked since `$3` too), are overdue, or off for what was due by `$4`; and what was left
+/// enter another period, begin or end a pause, end (those blocked since `$3` too), are overdue, or off for what was due by `$4`; and what was left
 /// undone when it was paid for: those that failed, those off though nothing due by `$4` is open, though time is paid for after
 /// they went off, or though there is credit in hand.
 macro_rules! others {
@@ -155,6 +155,8 @@ macro_rules! others {
                  UNION SELECT id FROM service WHERE status = 'ACTIVE' AND paid_until <= $2
                  UNION SELECT id FROM service WHERE status IN ('ACTIVE', 'GRACE') AND period_ends_at <= $2 AND billed_until > period_ends_at
                  UNION SELECT id FROM service WHERE ends_on <= $1 AND status <> 'TERMINATED'
+                 UNION SELECT id FROM service WHERE pause_starts_on <= $1 AND status IN ('ACTIVE', 'GRACE')
+                 UNION SELECT id FROM service WHERE pause_ends_on <= $1
                  UNION SELECT id FROM service WHERE status = 'SUSPENDED' AND suspension_cause IN ('ARREARS', 'EXPIRED')
                      AND suspension_since <= $3
                  UNION SELECT s.id FROM invoice i JOIN invoice_line l ON l.invoice_id = i.id JOIN service s ON s.id = l.service_id

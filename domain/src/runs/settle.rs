@@ -37,7 +37,7 @@ pub(super) async fn credited(tx: &TenantTx, id: ServiceId) -> Result<()> {
         return Ok(());
     };
     if held.service.state.is_on() {
-        if held.renews_when_covered() {
+        if held.waits_for_credit(&held.plan) {
             held.charge_due(tx, tx.today()).await?;
         }
         if held.issued == Tally::default() {

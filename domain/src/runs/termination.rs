@@ -180,6 +180,7 @@ impl Held {
         if !pending {
             self.charge_exit(tx, day).await?;
         }
+        self.drop_pause(tx, day).await?;
         self.service.state = ServiceState::Terminated;
         self.service.ends_on = Some(day);
         self.service.end_reason = Some(reason);

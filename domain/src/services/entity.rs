@@ -1,6 +1,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::{DbErr, FromQueryResult, QueryResult};
 
+use super::pause::Pause;
 use crate::kernel::ids::{PlanId, PlanVersionId, ServiceId, SubscriberId};
 use crate::kernel::text_enum;
 use crate::subscribers::Address;
@@ -103,6 +104,8 @@ pub struct Service {
     /// Pending until its first invoice is paid.
     pub awaits_payment: bool,
     pub pending_change: Option<PendingChange>,
+    /// The pause that it is in, or that is to come.
+    pub pause: Option<Pause>,
     /// Periods that begin before this day are charged by the plan's version that it has.
     pub version_kept_until: Option<NaiveDate>,
     /// The first day without service, once its end is known; not charged.
@@ -138,6 +141,8 @@ struct Row {
     awaits_payment: bool,
     pending_plan_id: Option<PlanId>,
     pending_on: Option<NaiveDate>,
+    pause_starts_on: Option<NaiveDate>,
+    pause_ends_on: Option<NaiveDate>,
     ends_on: Option<NaiveDate>,
     end_reason: Option<String>,
     version_kept_until: Option<NaiveDate>,
@@ -182,6 +187,10 @@ impl FromQueryResult for Service {
             awaits_payment: row.awaits_payment,
             pending_change: (row.pending_plan_id.zip(row.pending_on))
                 .map(|(plan_id, effective_on)| PendingChange { plan_id, effective_on }),
+            pause: row.pause_starts_on.map(|starts_on| Pause {
+                starts_on,
+                ends_on: row.pause_ends_on,
+            }),
             version_kept_until: row.version_kept_until,
             ends_on: row.ends_on,
             end_reason: row.end_reason,

@@ -1,5 +1,6 @@
 //! What later modules may react to. Versions tell an event that comes late from the present state.
 
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::event::Event;
@@ -34,4 +35,29 @@ events! {
     ServicePlanChanged;
     /// It is over.
     ServiceTerminated;
+}
+
+/// A pause was asked for: the service is off from that day on. That it went off, and on again, is told besides.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServicePauseAsked {
+    pub service_id: ServiceId,
+    pub starts_on: NaiveDate,
+    /// The day on which it goes on; None: when somebody says so.
+    pub ends_on: Option<NaiveDate>,
+    /// By the subscriber, or else by staff.
+    pub by_subscriber: bool,
+}
+
+impl Event for ServicePauseAsked {
+    const KIND: &'static str = "ServicePauseAsked";
+}
+
+/// A pause that was to come never comes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServicePauseCancelled {
+    pub service_id: ServiceId,
+}
+
+impl Event for ServicePauseCancelled {
+    const KIND: &'static str = "ServicePauseCancelled";
 }

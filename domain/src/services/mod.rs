@@ -1,12 +1,13 @@
 //! Services: a plan that a subscriber has, from its start to its end, and whether it is on.
 //!
-//! Owns `service` and `service_term`. Invariants: only the transitions of [`ServiceState::may_become`] happen; each change counts `version` up
+//! Owns `service`, `service_pause`, `service_term` and `service_term_change`. Invariants: only the transitions of [`ServiceState::may_become`] happen; each change counts `version` up
 //! by one; a user name belongs to one service that is not terminated, whatever its case. When a service is charged and when
 //! its paid time is over is for `runs` to say, which knows the invoices; here it is written down.
 
 mod create;
 pub mod entity;
 mod events;
+mod pause;
 mod queries;
 mod rules;
 mod save;
@@ -14,11 +15,15 @@ mod term;
 
 pub use create::{CreateService, check_start, create};
 pub use entity::{PendingChange, Service, ServiceState, ServiceStatus, Suspension, SuspensionCause};
-pub use events::{ServiceActivated, ServicePlanChanged, ServiceResumed, ServiceSuspended, ServiceTerminated};
+pub use events::{
+    ServiceActivated, ServicePauseAsked, ServicePauseCancelled, ServicePlanChanged, ServiceResumed, ServiceSuspended,
+    ServiceTerminated,
+};
+pub use pause::{Pause, PausesHad, ServicePause, end_pause, note_pause, pause_reason, pauses_had, pauses_of};
 pub use queries::{
     ServiceKey, begun, by_ids, count_for_subscriber, find, first_of_each, for_subscriber, get, lock_all, subscribers_of,
     waiting_for_credit,
 };
 pub use rules::{check_network_password, check_reason};
 pub use save::{save, save_all, touch};
-pub use term::{ServiceTerm, bind, term_of};
+pub use term::{ServiceTerm, begin_term, bind, extend_term, term_of};

@@ -19,7 +19,7 @@ macro_rules! select {
             "SELECT s.id, s.subscriber_id, s.plan_id, s.plan_version_id, s.status, s.suspension_cause, s.suspension_since,
                  s.suspension_reason, s.username, s.installation_address, s.started_on, s.anchor_at, s.period_starts_at,
                  s.period_ends_at, s.billed_until, s.billed_version_id, s.paid_until, s.access_until, s.next_billing_on, s.awaits_payment,
-                 s.pending_plan_id, s.pending_on, s.ends_on, s.end_reason, s.version_kept_until, s.created_at, s.version ",
+                 s.pending_plan_id, s.pending_on, s.pause_starts_on, s.pause_ends_on, s.ends_on, s.end_reason, s.version_kept_until, s.created_at, s.version ",
             $from,
             $tail
         )

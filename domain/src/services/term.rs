@@ -1,9 +1,11 @@
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use sea_orm::FromQueryResult;
+use uuid::Uuid;
 
+use crate::kernel::calendar::days_between;
 use crate::kernel::db::TenantTx;
-use crate::kernel::error::Result;
+use crate::kernel::error::{Error, Result};
 use crate::kernel::ids::ServiceId;
 use crate::plans::ExitKind;
 
@@ -35,10 +37,47 @@ pub async fn bind(tx: &TenantTx, term: &ServiceTerm) -> Result<()> {
     Ok(())
 }
 
-/// The term of a service, if it has one. Whoever sees the service sees it.
+/// The term of a service, if it has one, as it is by now. Whoever sees the service sees it.
 pub async fn term_of(tx: &TenantTx, service: ServiceId) -> Result<Option<ServiceTerm>> {
-    tx.sql("SELECT service_id, starts_on, ends_on, exit_kind, exit_value FROM service_term WHERE service_id = $1")
+    tx.sql(
+        "SELECT t.service_id, t.starts_on - c.sooner AS starts_on, t.ends_on - c.sooner + c.longer AS ends_on, t.exit_kind,
+             t.exit_value
+         FROM service_term t CROSS JOIN LATERAL (
+             SELECT COALESCE(sum(sooner), 0)::integer AS sooner, COALESCE(sum(longer), 0)::integer AS longer
+             FROM service_term_change WHERE service_id = t.service_id
+         ) AS c WHERE t.service_id = $1",
+    )
+    .bind(service)
+    .optional()
+    .await
+}
+
+/// A term in which that day lies is so many days longer. The caller has locked the service.
+pub async fn extend_term(tx: &TenantTx, service: ServiceId, day: NaiveDate, days: i64) -> Result<()> {
+    match term_of(tx, service).await? {
+        Some(term) if term.starts_on <= day && day < term.ends_on => change_term(tx, service, 0, days).await,
+        _ => Ok(()),
+    }
+}
+
+/// A term that was to begin later, after free days, begins on that day, and is as long as it was. The caller has locked the
+/// service.
+pub async fn begin_term(tx: &TenantTx, service: ServiceId, day: NaiveDate) -> Result<()> {
+    match term_of(tx, service).await? {
+        Some(term) if term.starts_on > day => change_term(tx, service, days_between(day, term.starts_on), 0).await,
+        _ => Ok(()),
+    }
+}
+
+async fn change_term(tx: &TenantTx, service: ServiceId, sooner: i64, longer: i64) -> Result<()> {
+    let days = |n: i64| i32::try_from(n).map_err(Error::internal);
+    tx.sql("INSERT INTO service_term_change (id, service_id, sooner, longer, created_at) VALUES ($1, $2, $3, $4, $5)")
+        .bind(Uuid::now_v7())
         .bind(service)
-        .optional()
-        .await
+        .bind(days(sooner)?)
+        .bind(days(longer)?)
+        .bind(tx.now())
+        .run()
+        .await?;
+    Ok(())
 }

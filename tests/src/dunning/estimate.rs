@@ -188,3 +188,83 @@ async fn a_suspension_is_estimated_by_its_policy_and_what_would_be_refused_says_
     assert_eq!(refused.code().as_deref(), Some("FORBIDDEN"));
     app.run_jobs().await;
 }
+
+/// An end that is to come is planned now, so that the last period is charged by its days.
+#[tokio::test]
+async fn an_end_to_come_costs_what_was_said_it_would() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    isp.bills(json!({ "terminationCredit": "NONE", "dueDays": 300 })).await;
+    let plan = isp.plan("home", json!({ "paymentMode": "POSTPAID" })).await;
+    let (ravi, _) = isp.subscriber("ravi", json!({})).await;
+    let (service, _) = isp.service(&ravi, &plan, "ravi", json!({})).await;
+    let service = crate::harness::id(&service);
+    app.at_noon("2026-04-20").await;
+    let asked = isp
+        .asks(&format!("serviceTerminatePreview(id: \"{service}\", on: \"2026-05-11\")"))
+        .await;
+    assert_eq!(totals(&asked), [("INVOICE".into(), "322.58".into())], "ten of 31 days");
+    assert_eq!(asked["service"]["status"], "TERMINATED");
+    let end = json!({ "id": service, "reason": "Moved", "effectiveOn": "2026-05-11", "idempotencyKey": key() });
+    isp.mutate("serviceTerminate", end, "service { status }").await.done();
+    for day in ["2026-05-01", "2026-05-10", "2026-05-11"] {
+        app.at_noon(day).await;
+    }
+    let issued = isp.invoices_of(&ravi).await;
+    assert_eq!(issued.len(), 2);
+    assert!(issued[1].starts_with("ISSUED 322.58"), "{issued:?}");
+    assert_eq!(isp.status(&service).await, "TERMINATED");
+}
+
+#[tokio::test]
+async fn what_is_charged_beside_the_plan_is_estimated_as_it_is_charged() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    isp.register_for_gst().await;
+    let ravi = isp.first_subscriber("ravi").await;
+    isp.pay(&ravi.subscriber, &ravi.total).await;
+    app.at_noon("2026-04-11").await;
+    let ip = isp.addon("ip", json!({ "price": "300.00" })).await;
+    let router = isp.addon("router", json!({ "price": "900.00", "charged": "ONCE" })).await;
+    let before = isp.books(&ravi.subscriber).await;
+    let add = format!(
+        "serviceAddonAddPreview(input: {{ serviceId: \"{}\", addonId: \"{ip}\", quantity: 2 }})",
+        ravi.service
+    );
+    let once = format!(
+        "serviceChargeAddPreview(input: {{ serviceId: \"{}\", addonId: \"{router}\" }})",
+        ravi.service
+    );
+    let wrong = format!(
+        "serviceAddonAddPreview(input: {{ serviceId: \"{}\", addonId: \"{router}\" }})",
+        ravi.service
+    );
+    let (asked, charged) = (isp.asks(&add).await, isp.asks(&once).await);
+    let on = |field: &str, day: &str| format!("{}, on: \"{day}\")", field.strip_suffix(')').unwrap());
+    let later = isp.asks(&on(&add, "2026-04-21")).await;
+    let earlier = isp.asks(&on(&add, "2026-04-06")).await;
+    // 20, 10 and 25 of 30 days of 600.00, and 900.00; each with 18 %.
+    assert_eq!(totals(&asked), [("INVOICE".into(), "472.00".into())]);
+    assert_eq!(totals(&later), [("INVOICE".into(), "236.00".into())]);
+    assert_eq!(totals(&earlier), [("INVOICE".into(), "590.00".into())]);
+    assert_eq!(totals(&charged), [("INVOICE".into(), "1062.00".into())]);
+    assert_eq!(isp.asks(&wrong).await["refusals"], json!([{ "code": "INVALID" }]));
+    assert_eq!(
+        isp.asks(&on(&once, "2026-04-06")).await["refusals"],
+        json!([{ "code": "INVALID" }])
+    );
+    assert_eq!(isp.asks(&add.replace(&ip, &ravi.plan)).await, Value::Null);
+    assert_eq!(isp.books(&ravi.subscriber).await, before, "asking leaves no trace");
+    let added = isp.add(&ravi.service, &ip, json!({ "quantity": 2 })).await.done();
+    assert_eq!(added["invoice"]["total"]["amount"], asked["total"]["amount"]);
+    let end = format!(
+        "serviceAddonEndPreview(id: \"{}\")",
+        crate::harness::id(&added["serviceAddon"])
+    );
+    assert_eq!(totals(&isp.asks(&end).await), [("CREDIT_NOTE".into(), "472.00".into())]);
+    assert_eq!(
+        totals(&isp.asks(&on(&end, "2026-04-26")).await),
+        [("CREDIT_NOTE".into(), "118.00".into())]
+    );
+    app.run_jobs().await;
+}

@@ -186,3 +186,40 @@ async fn what_was_to_follow_follows_when_the_service_is_on_again() {
         ]
     );
 }
+
+/// The plan that follows is invoiced already and stays; the end that was planned besides can be taken back.
+#[tokio::test]
+async fn an_end_is_taken_back_though_the_plan_that_follows_is_charged() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    isp.bills(json!({ "dueDays": 300, "renewalLeadDays": 5 })).await;
+    let plan = isp.plan("home", json!({ "paymentMode": "POSTPAID" })).await;
+    let other = isp
+        .plan("other", json!({ "paymentMode": "POSTPAID", "price": "310.00" }))
+        .await;
+    let (subscriber, service) = served(&isp, &plan, "ravi").await;
+    isp.follows(&service, &other).await;
+    day(&app, "2026-04-27").await;
+    let end = json!({ "id": service, "reason": "Moved", "effectiveOn": "2026-05-20", "idempotencyKey": key() });
+    isp.mutate("serviceTerminate", end, "service { id }").await.done();
+    let cancel = json!({ "id": service });
+    let selection = "service { endsOn pendingChange { effectiveOn } nextBillingDate }";
+    let done = isp.mutate("serviceChangeCancel", cancel.clone(), selection).await.done();
+    assert_eq!(
+        done["service"],
+        json!({ "endsOn": null, "pendingChange": { "effectiveOn": "2026-05-01" }, "nextBillingDate": "2026-05-27" })
+    );
+    assert_eq!(
+        isp.mutate("serviceChangeCancel", cancel, selection).await.refusals(),
+        ["INVALID_STATE id"],
+        "the plan is charged"
+    );
+    day(&app, "2026-05-27").await;
+    assert_eq!(
+        isp.lines_of(&subscriber).await[1..].concat(),
+        [
+            "Plan other, 2026-05-01 to 2026-05-31: 310.00",
+            "Plan other, 2026-06-01 to 2026-06-30: 310.00"
+        ]
+    );
+}

@@ -148,6 +148,30 @@ async fn a_minimum_term_does_not_bind_during_the_trial() {
     app.run_jobs().await;
 }
 
+/// A change of plan ends the trial, and what was to begin after it begins.
+#[tokio::test]
+async fn a_minimum_term_begins_when_the_trial_is_ended() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    isp.bills(json!({ "dueDays": 300 })).await;
+    let term = json!({ "length": { "unit": "MONTH", "count": 12 }, "charge": "FIXED", "value": "900.00" });
+    let plan = json!({ "paymentMode": "POSTPAID", "trialDays": 14, "minimumTerm": term });
+    let (_, service, _) = bought(&isp, "home", plan).await;
+    let fast = isp
+        .plan("fast", json!({ "paymentMode": "POSTPAID", "price": "3000.00" }))
+        .await;
+    day(&app, "2026-04-06").await;
+    let input = json!({ "id": service, "planId": fast, "timing": "NOW", "idempotencyKey": key() });
+    isp.mutate("serviceChangePlan", input, "service { id }").await.done();
+    let bound = "query($id: ID!) { service(id: $id) { boundUntil earlyEndCharge { amount } } }";
+    let seen = isp.gql(bound, json!({ "id": service })).await.at("service");
+    assert_eq!(
+        seen,
+        json!({ "boundUntil": "2027-04-06", "earlyEndCharge": { "amount": "900.00" } })
+    );
+    app.run_jobs().await;
+}
+
 #[tokio::test]
 async fn who_leaves_before_the_minimum_term_pays_for_it() {
     let app = TestApp::new().await;

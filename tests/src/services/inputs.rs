@@ -124,6 +124,8 @@ async fn ids_of_another_isp_do_not_exist() {
         ("serviceSuspend", json!({ "idempotencyKey": key(), "reason": "x" })),
         ("serviceResume", json!({ "idempotencyKey": key() })),
         ("servicePasswordSet", json!({ "password": "network-secret" })),
+        ("servicePause", json!({ "idempotencyKey": key() })),
+        ("serviceUnpause", json!({ "idempotencyKey": key() })),
     ] {
         input["id"] = json!(theirs.service);
         assert_eq!(

@@ -9,6 +9,7 @@ mod inputs;
 mod kill;
 mod lives;
 mod off;
+mod pauses;
 mod renewal;
 mod rush;
 mod use_of_network;

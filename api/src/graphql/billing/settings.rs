@@ -120,6 +120,26 @@ impl BillingSettings {
         days(self.0.settings.run_hour)
     }
 
+    /// Whether subscribers may pause services of their own; staff may anyway.
+    async fn pause_by_subscriber(&self) -> bool {
+        self.0.settings.pauses.by_subscriber
+    }
+
+    /// Most days in a pause that a subscriber asks for; null = no such limit.
+    async fn pause_max_days(&self) -> Option<i32> {
+        self.0.settings.pauses.max_days.map(days)
+    }
+
+    /// Most pauses that a subscriber may ask for of a service in a calendar year; null = no such limit.
+    async fn pause_max_per_year(&self) -> Option<i32> {
+        self.0.settings.pauses.max_per_year.map(days)
+    }
+
+    /// Most days of all pauses of a service that begin in a calendar year, for a subscriber who asks; null = no such limit.
+    async fn pause_max_days_per_year(&self) -> Option<i32> {
+        self.0.settings.pauses.max_days_per_year.map(days)
+    }
+
     /// Renewals are invoiced that many days before the period begins.
     async fn renewal_lead_days(&self) -> i32 {
         days(self.0.settings.renewal_lead_days)
@@ -266,6 +286,14 @@ pub struct BillingSettingsUpdateInput {
     fiscal_year_start_month: MaybeUndefined<i32>,
     /// 0 to 23; other than 0 only with days of grace or renewals ahead of their time. Counts from tomorrow on at the latest.
     run_hour: MaybeUndefined<i32>,
+    /// Whether subscribers may pause services of their own.
+    pause_by_subscriber: MaybeUndefined<bool>,
+    /// 1 to 366; null: a pause may last as long as its subscriber likes.
+    pause_max_days: MaybeUndefined<i32>,
+    /// 1 to 366; null: as many as they like.
+    pause_max_per_year: MaybeUndefined<i32>,
+    /// 1 to 366; null: as many as they like.
+    pause_max_days_per_year: MaybeUndefined<i32>,
 }
 
 impl From<BillingSettingsUpdateInput> for UpdateSettings {
@@ -293,6 +321,10 @@ impl From<BillingSettingsUpdateInput> for UpdateSettings {
             debit_note_number_pattern: patch(input.debit_note_number_pattern, |v| v),
             fiscal_year_start_month: patch(input.fiscal_year_start_month, |v| v),
             run_hour: patch(input.run_hour, |v| v),
+            pause_by_subscriber: patch(input.pause_by_subscriber, |v| v),
+            pause_max_days: patch(input.pause_max_days, |v| v),
+            pause_max_per_year: patch(input.pause_max_per_year, |v| v),
+            pause_max_days_per_year: patch(input.pause_max_days_per_year, |v| v),
         }
     }
 }

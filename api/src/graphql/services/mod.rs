@@ -1,6 +1,7 @@
 mod change;
 mod inputs;
 mod mutation;
+mod pause;
 mod preview;
 mod query;
 pub mod types;

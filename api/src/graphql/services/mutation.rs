@@ -9,6 +9,7 @@ use super::inputs::{
     ServiceActivateInput, ServiceActivatePayload, ServiceCreateInput, ServiceCreatePayload, ServicePasswordSetInput,
     ServicePasswordSetPayload, ServiceResumeInput, ServiceResumePayload, ServiceSuspendInput, ServiceSuspendPayload,
 };
+use super::pause::{ServicePauseInput, ServicePausePayload, ServiceUnpauseInput, ServiceUnpausePayload};
 use crate::graphql::ctx::CtxExt;
 use crate::graphql::error::ApiResult;
 
@@ -67,6 +68,35 @@ impl ServicesMutation {
             Err(e) => Err(e),
         };
         ServiceResumePayload::of(result)
+    }
+
+    /// Switches a service off because its subscriber wants a pause: today or from a day to come, until another day or until
+    /// somebody says otherwise. Subscribers may, of services of their own, where `BillingSettings.pauseBySubscriber` lets them.
+    /// What becomes of the days is for `BillingSettings.suspensionCredit`; no payment ends a pause.
+    async fn service_pause(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: ServicePauseInput,
+    ) -> ApiResult<ServicePausePayload> {
+        let result = match input.command() {
+            Ok(cmd) => ctx.rq().write(async move |tx| runs::service_pause(tx, &cmd).await).await,
+            Err(e) => Err(e),
+        };
+        ServicePausePayload::of(result)
+    }
+
+    /// Ends a pause today, or takes back one that is to come; subscribers may, of services of their own. What staff switched off
+    /// stays off, and a service that has to be paid for first stays SUSPENDED, for that reason.
+    async fn service_unpause(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: ServiceUnpauseInput,
+    ) -> ApiResult<ServiceUnpausePayload> {
+        let result = match input.command() {
+            Ok(cmd) => ctx.rq().write(async move |tx| runs::service_unpause(tx, &cmd).await).await,
+            Err(e) => Err(e),
+        };
+        ServiceUnpausePayload::of(result)
     }
 
     /// Gives a service another plan, now or at the next period.

@@ -58,7 +58,8 @@ impl PreviewQuery {
         preview(ctx, on, Change::ChangePlan { id, plan_id, timing }).await
     }
 
-    /// What ending a service would give back or cost, as `serviceTerminate`.
+    /// What ending a service would give back or cost, as `serviceTerminate`. For a day to come: with all that is invoiced until
+    /// then, the last period by its days, if nobody pays meanwhile.
     #[graphql(complexity = "200 + child_complexity")]
     async fn service_terminate_preview(
         &self,
@@ -94,6 +95,106 @@ impl PreviewQuery {
         let Some(id) = ids::query(&id)? else { return Ok(None) };
         preview(ctx, on, Change::Resume { id }).await
     }
+
+    /// What an add-on would cost for the time that is charged already, as `serviceAddonAdd`; later periods are charged with the
+    /// service's own.
+    #[graphql(complexity = "200 + child_complexity")]
+    async fn service_addon_add_preview(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What would be added.")] input: ServiceAddonAddPreviewInput,
+        #[graphql(desc = "The first day with it; default: today.")] on: Option<Date>,
+    ) -> ApiResult<Option<CostPreview>> {
+        let (Some(service_id), Some(addon_id)) = (ids::query(&input.service_id)?, ids::query(&input.addon_id)?) else {
+            return Ok(None);
+        };
+        let change = Change::AddAddon {
+            service_id,
+            addon_id,
+            quantity: input.quantity,
+            unit_price: input.unit_price.map(|p| p.0),
+            ends_on: input.ends_on.map(|d| d.0),
+        };
+        preview(ctx, on, change).await
+    }
+
+    /// What ending an add-on would give back, as `serviceAddonEnd`.
+    #[graphql(complexity = "200 + child_complexity")]
+    async fn service_addon_end_preview(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which add-on of which service.")] id: ID,
+        #[graphql(desc = "The first day without it; default: today.")] on: Option<Date>,
+    ) -> ApiResult<Option<CostPreview>> {
+        let Some(id) = ids::query(&id)? else { return Ok(None) };
+        preview(ctx, on, Change::EndAddon { id }).await
+    }
+
+    /// What charging a service for something once would come to, as `serviceChargeAdd` at once.
+    #[graphql(complexity = "200 + child_complexity")]
+    async fn service_charge_add_preview(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What would be charged.")] input: ServiceChargeAddPreviewInput,
+        #[graphql(desc = "On which day; default: today.")] on: Option<Date>,
+    ) -> ApiResult<Option<CostPreview>> {
+        let Some(service_id) = ids::query(&input.service_id)? else {
+            return Ok(None);
+        };
+        let addon_id = match &input.addon_id {
+            None => None,
+            Some(id) => match ids::query(id)? {
+                None => return Ok(None),
+                known => known,
+            },
+        };
+        let change = Change::AddCharge {
+            service_id,
+            addon_id,
+            description: input.description,
+            quantity: input.quantity,
+            unit_price: input.unit_price.map(|p| p.0),
+            tax_inclusive: input.tax_inclusive,
+            tax_code: input.tax_code,
+        };
+        preview(ctx, on, change).await
+    }
+}
+
+/// An add-on that a service may get or not: as `ServiceAddonAddInput`.
+#[derive(InputObject)]
+pub struct ServiceAddonAddPreviewInput {
+    /// Which service.
+    service_id: ID,
+    /// What it would get; charged PER_PERIOD.
+    addon_id: ID,
+    /// How many pieces.
+    #[graphql(default = 1)]
+    quantity: i32,
+    /// What each piece would cost for a full period; default: what the catalogue asks.
+    unit_price: Option<Decimal>,
+    /// The first day without it again; default: it stays.
+    ends_on: Option<Date>,
+}
+
+/// Something that may be charged once or not: as `ServiceChargeAddInput`.
+#[derive(InputObject)]
+pub struct ServiceChargeAddPreviewInput {
+    /// Which service.
+    service_id: ID,
+    /// What it is, out of the catalogue; charged ONCE.
+    addon_id: Option<ID>,
+    /// For people; default: the add-on's name.
+    description: Option<String>,
+    /// How many pieces.
+    #[graphql(default = 1)]
+    quantity: i32,
+    /// What each piece costs; default: the add-on's price.
+    unit_price: Option<Decimal>,
+    /// Whether the price already contains tax; default: as the add-on's, or not.
+    tax_inclusive: Option<bool>,
+    /// HSN/SAC or the local equivalent; default: the add-on's, or the template's code for internet access.
+    tax_code: Option<String>,
 }
 
 /// An order that may be made or not: as `ServiceCreateInput`, without a login.

@@ -2,6 +2,7 @@ use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 use trunkline_domain::kernel::ids::ServiceId;
 use trunkline_domain::{Error, addons, discounts, radius, runs, services};
 
+use super::pause::{Pause, ServicePause};
 use crate::graphql::addons::{OneTimeCharge, ServiceAddon};
 use crate::graphql::ctx::{CtxExt, lookup};
 use crate::graphql::discounts::ServiceDiscount;
@@ -134,6 +135,19 @@ impl Service {
             since: DateTime(s.since),
             reason: s.reason.clone(),
         })
+    }
+
+    /// The pause that it is in, or is to have; null when there is none.
+    async fn pause(&self) -> Option<Pause> {
+        Pause::of(&self.0)
+    }
+
+    /// The pauses that it had, has or is to have, the newest first; at most 100.
+    #[graphql(complexity = "5 + 2 * child_complexity")]
+    async fn pauses(&self, ctx: &Context<'_>) -> ApiResult<Vec<ServicePause>> {
+        let id = self.0.id;
+        let all = ctx.rq().read(async move |tx| services::pauses_of(tx, id).await).await?;
+        Ok(all.into_iter().map(Into::into).collect())
     }
 
     /// Null when no other plan is to follow.

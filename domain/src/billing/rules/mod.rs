@@ -31,7 +31,7 @@ pub use numbering::{FiscalYear, NumberPattern, NumberRule, NumberingError, Start
 pub use periods::{BillingAnchor, BillingPeriod, CalendarDay, DayShare, PeriodError, Schedule};
 pub use proration::prorate;
 pub use settings::{
-    ActivationPolicy, AnchorKind, BillingPack, BillingSettings, PlanChangeDocument, PrepaidRenewal, SettingsError,
+    ActivationPolicy, AnchorKind, BillingPack, BillingSettings, Pauses, PlanChangeDocument, PrepaidRenewal, SettingsError,
     SuspensionCredit, TerminationCredit,
 };
 pub use steps::{Step, Steps};

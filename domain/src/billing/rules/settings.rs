@@ -38,6 +38,20 @@ pub struct SettingsError {
     pub problem: String,
 }
 
+/// What subscribers may ask for themselves of pauses; staff may go beyond. None: no such limit.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pauses {
+    /// Whether they may ask at all.
+    pub by_subscriber: bool,
+    /// Most days in one pause.
+    pub max_days: Option<u32>,
+    /// Most pauses of a service that begin in one calendar year.
+    pub max_per_year: Option<u32>,
+    /// Most days of a service's pauses that begin in one calendar year.
+    pub max_days_per_year: Option<u32>,
+}
+
 /// All billing settings; single values are right by type, [`BillingSettings::check`] sees to the rest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -76,6 +90,8 @@ pub struct BillingSettings {
     /// The daily run begins at that full hour of the ISP's own clock, 0 to 23.
     #[serde(default)]
     pub run_hour: u32,
+    #[serde(default)]
+    pub pauses: Pauses,
     /// What brake and holds of dunning come to, which are no settings of anybody's: before this instant nobody who is served
     /// is switched off for arrears, and nothing ends for them.
     #[serde(skip)]
