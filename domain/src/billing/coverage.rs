@@ -267,7 +267,7 @@ pub async fn last_gap(tx: &TenantTx, service: ServiceId) -> Result<Option<DateTi
     .await
 }
 
-/// Until when the piece of a charge lasts in which that instant lies, if there is one.
+/// Until when the line charges for that instant by which a charge does, if it charged for the time before too.
 pub async fn charged_through(
     tx: &TenantTx,
     service: ServiceId,
@@ -275,7 +275,12 @@ pub async fn charged_through(
     at: DateTime<Utc>,
 ) -> Result<Option<DateTime<Utc>>> {
     tx.sql(
-        "SELECT upper(period) FROM coverage WHERE service_id = $1 AND charge = $2 AND lower(period) < $3 AND upper(period) > $3",
+        "SELECT upper(later.period) FROM coverage c
+         JOIN coverage later ON later.invoice_line_id = c.invoice_line_id AND later.charge = c.charge
+         WHERE c.service_id = $1 AND c.charge = $2 AND c.period @> $3
+             AND EXISTS (SELECT FROM coverage before WHERE before.invoice_line_id = c.invoice_line_id AND before.charge = c.charge
+                 AND lower(before.period) < $3)
+         ORDER BY upper(later.period) DESC LIMIT 1",
     )
     .bind(service)
     .bind(charge)

@@ -198,8 +198,22 @@ impl Held {
             return Ok(end);
         }
         let charged = self.facts(tx).await?.charged;
-        let under_way = charged.iter().find(|c| c.period.start() < end && end < c.period.end());
-        Ok(under_way.map_or(end, |c| c.period.end()))
+        let Some(piece) = charged.iter().find(|c| c.period.start() <= end && end < c.period.end()) else {
+            return Ok(end);
+        };
+        // A change of plan parts a period: what lies in it is under way, unless it begins that day.
+        let full = self
+            .schedule(tx)?
+            .containing(end)
+            .map_err(Error::internal)?
+            .map(|full| full.period);
+        if piece.period.start() == end && full.is_none_or(|full| full.start() == end) {
+            return Ok(end);
+        }
+        let in_it = charged
+            .iter()
+            .filter(|c| full.is_some_and(|full| full.contains(c.period.start())));
+        Ok(in_it.map(|c| c.period.end()).fold(piece.period.end(), DateTime::max))
     }
 
     /// Since when the days of a suspension are not to be charged, if it is suspended and that is how this ISP does it. Time

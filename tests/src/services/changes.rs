@@ -17,7 +17,7 @@ impl Ask<'_> {
         self.mutate("serviceChangePlan", input, SELECTION).await
     }
 
-    async fn terminate(&self, service: &str, more: Value) -> Answer {
+    pub(super) async fn terminate(&self, service: &str, more: Value) -> Answer {
         let mut input = json!({ "id": service, "reason": "Moved away", "idempotencyKey": key() });
         for (name, value) in more.as_object().unwrap() {
             input[name] = value.clone();

@@ -188,3 +188,25 @@ async fn the_rest_of_a_period_begins_with_its_promise_by_its_days() {
     let state = isp.state(&first.service).await;
     assert_eq!(state["paidUntil"], kolkata("2026-05-22"), "twenty days");
 }
+
+/// Whoever keeps what a period under way was charged keeps it on the day of a change of plan, too.
+#[tokio::test]
+async fn a_change_of_plan_on_the_last_day_gives_nothing_back() {
+    for document in ["DIFFERENCE", "CREDIT_NOTE_AND_INVOICE"] {
+        let app = TestApp::new().await;
+        let isp = app.on("asha").as_owner();
+        isp.bills(json!({ "planChangeDocument": document, "terminationCredit": "NONE", "graceDays": 9 }))
+            .await;
+        let first = paid(&app, &isp, "ravi").await;
+        let dearer = isp.plan("fast", json!({ "price": "1500.00" })).await;
+        app.set_clock("2026-04-11T04:30:00Z").await;
+        app.run_jobs().await;
+        isp.change(&first.service, &dearer, json!({})).await.done();
+        let owed = isp.balance(&first.subscriber).await;
+        isp.pay(&first.subscriber, &owed).await;
+        let ended = isp.terminate(&first.service, json!({})).await.done();
+        assert!(ended["creditNote"].is_null(), "{document}: {ended:#}");
+        assert_eq!(isp.balance(&first.subscriber).await, "0.00", "{document}");
+        app.run_jobs().await;
+    }
+}
