@@ -125,8 +125,8 @@ impl Life<'_> {
             } else {
                 number("spread")
             };
-            // What was charged at nothing, or given back by hand, is not covered any more without a credit note.
-            if number("covered") > Decimal::ZERO && number("amount") > number("by_hand") {
+            // What was charged at nothing, or is given back by hand, is not covered any more without a credit note.
+            if number("covered") > Decimal::ZERO && number("amount") > Decimal::ZERO && number("by_hand").is_zero() {
                 assert_eq!(
                     number("covered") + number("credited"),
                     spread,
