@@ -74,8 +74,9 @@ async fn told_to_stop_it_finishes_what_it_was_asked_and_ends_well() {
     assert!(answer.contains("Asha at last"), "{answer}");
     let status = server.ended(Duration::from_secs(10)).await;
     assert!(status.success(), "{status}\n{}", server.log());
-    // The day's own jobs, which have a key, may have been given back.
-    let ours = "SELECT count(*) FROM platform.job WHERE kind = 'upkeep.forget_keys' AND dedup_key IS NULL";
+    // The day's own jobs, which have a key, may have been given back. On a slow machine ours has waited for its ten seconds: its
+    // attempt was finished too, and says so.
+    let ours = "SELECT count(*) FROM platform.job WHERE kind = 'upkeep.forget_keys' AND dedup_key IS NULL AND last_error IS NULL";
     let left: i64 = sqlx::query_scalar(ours).fetch_one(&mut observer).await.unwrap();
     assert_eq!(left, 0, "the job was finished");
 }
