@@ -257,8 +257,8 @@ async fn live(slug: &str, zone: &'static str, seed: Seed) {
     app.run_jobs().await;
 }
 
-/// Fixed seeds, so that a run is like the one before, those that found something, and two that nobody has seen; `make soak`
-/// has many of these.
+/// Fixed seeds, so that a run is like the one before, those that found something, and one that nobody has seen; `make soak`
+/// has many of these, of busy lives too.
 fn seeds(found: &[u64], found_busy: &[u64]) -> Vec<Seed> {
     if let Some(seed) = told() {
         tracing_subscriber::fmt().with_test_writer().try_init().ok();
@@ -267,7 +267,10 @@ fn seeds(found: &[u64], found_busy: &[u64]) -> Vec<Seed> {
     let rounds = if std::env::var_os("TRUNKLINE_SOAK").is_some() { 50 } else { 1 };
     let unseen = |_| rand::random();
     let plain = [1, 2].into_iter().chain(found.to_vec()).chain((0..rounds).map(unseen));
-    let busy = [1, 2].into_iter().chain(found_busy.to_vec()).chain((0..rounds).map(unseen));
+    let busy = [1, 2]
+        .into_iter()
+        .chain(found_busy.to_vec())
+        .chain((0..rounds - 1).map(unseen));
     busy.map(|number| Seed { number, busy: true })
         .chain(plain.map(|number| Seed { number, busy: false }))
         .collect()
