@@ -23,7 +23,7 @@ impl Life<'_> {
         if super::told().is_none() {
             return;
         }
-        println!("{}", story.last().unwrap());
+        println!("{}", story[story.len() - 1]);
         let service =
             "SELECT status, suspension_cause, suspension_since, awaits_payment, anchor_at, period_starts_at, period_ends_at,
              billed_until, next_billing_on, ends_on, plan_version_id FROM {role}.service";
