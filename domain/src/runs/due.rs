@@ -36,6 +36,9 @@ impl Held {
     /// Charges what is due next, as of the day on which it fell due: a run that comes late charges what it would have
     /// charged in time, and not what a service used that would have been off by then.
     async fn charge_next(&mut self, tx: &TenantTx) -> Result<bool> {
+        if self.plan.bill_in == BillIn::Arrears && self.is_still_used(tx)? {
+            return Ok(false);
+        }
         if self.plan.bill_in == BillIn::Arrears {
             return self.charge_used(tx).await;
         }
@@ -60,6 +63,18 @@ impl Held {
         }
         let only_if_covered = self.waits_for_credit(&plan);
         Ok(self.charge_in_advance(tx, &plan, only_if_covered).await?.is_some())
+    }
+
+    /// Whether the period used on credit has not ended, though it was to be charged by now: the ISP's periods have become longer
+    /// meanwhile. It is charged when it has.
+    fn is_still_used(&mut self, tx: &TenantTx) -> Result<bool> {
+        let end = self.next_charge(tx, &self.plan)?.map(|next| next.period.end());
+        let Some(end) = end.filter(|end| *end > tx.now()) else {
+            return Ok(false);
+        };
+        self.service.period_ends_at = Some(end);
+        self.service.next_billing_on = Some(self.zone(tx).local_date(end));
+        Ok(true)
     }
 
     /// Charges the period that was used, and goes on under the plan that follows. One that is off goes on when it is on again.

@@ -293,5 +293,5 @@ lives! {
     lives_in_kolkata: "asha" "Asia/Kolkata" [16154046346852824258, 8698286195664362134], busy [4080608494375361254];
     lives_in_nairobi: "asha" "Africa/Nairobi" [], busy [];
     lives_in_new_york: "chandra" "America/New_York" [], busy [9638214685261598412];
-    lives_in_auckland: "chandra" "Pacific/Auckland" [8937032837867416405, 2152691551775721603], busy [2308862693544670012, 2723835211731635747];
+    lives_in_auckland: "chandra" "Pacific/Auckland" [8937032837867416405, 2152691551775721603], busy [2308862693544670012, 2723835211731635747, 14678698124979207977];
 }
