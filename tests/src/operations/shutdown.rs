@@ -50,14 +50,14 @@ async fn told_to_stop_it_finishes_what_it_was_asked_and_ends_well() {
     });
     waits(&mut observer, "%branding%").await;
     server.process.signal("TERM");
+    // Neither waits for a lock for longer than ten seconds, which pass quickly on a busy machine.
+    of_job.execute("COMMIT").await.unwrap();
 
     // Those who balance load hear of it while everything is still answered.
     until("it is not ready", Duration::from_secs(2), async || {
         server.ready().await == Some(503)
     })
     .await;
-    // Neither waits for a lock for longer than ten seconds.
-    of_job.execute("COMMIT").await.unwrap();
     let (status, body) = server.ask("asha.localhost", None, "{ __typename }", json!({})).await;
     assert_eq!((status, &body["data"]["__typename"]), (200, &json!("Query")));
     // Then nobody new is let in, and what is under way goes on. Operators are answered to the last.
@@ -74,9 +74,8 @@ async fn told_to_stop_it_finishes_what_it_was_asked_and_ends_well() {
     assert!(answer.contains("Asha at last"), "{answer}");
     let status = server.ended(Duration::from_secs(10)).await;
     assert!(status.success(), "{status}\n{}", server.log());
-    // The day's own jobs, which have a key, may have been given back. On a slow machine ours has waited for its ten seconds: its
-    // attempt was finished too, and says so.
-    let ours = "SELECT count(*) FROM platform.job WHERE kind = 'upkeep.forget_keys' AND dedup_key IS NULL AND last_error IS NULL";
+    // The day's own jobs, which have a key, may have been given back.
+    let ours = "SELECT count(*) FROM platform.job WHERE kind = 'upkeep.forget_keys' AND dedup_key IS NULL";
     let left: i64 = sqlx::query_scalar(ours).fetch_one(&mut observer).await.unwrap();
     assert_eq!(left, 0, "the job was finished");
 }
