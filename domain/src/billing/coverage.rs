@@ -55,7 +55,8 @@ pub async fn covered_of(tx: &TenantTx, services: &[ServiceId]) -> Result<HashMap
         /// As explanations name it.
         version: Option<String>,
     }
-    // OFFSET 0 keeps each service's lookup one in the index of the constraint. Explanations, which are long, are read of time to come alone.
+    // OFFSET 0 keeps each service's lookup one in the index of the constraint. Explanations, which are long, are read of time to
+    // come alone.
     let rows: Vec<Row> = tx
         .sql(
             "WITH piece AS MATERIALIZED (

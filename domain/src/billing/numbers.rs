@@ -32,8 +32,8 @@ pub(super) async fn next(
 }
 
 /// The next numbers of the series, one for each document in their order; a document is named by the short code of its
-/// registration, or of the ISP's country where it is issued under none. Locks the series until the transaction ends, so take them last: a rollback takes them back, and nobody else
-/// can have got later ones meanwhile.
+/// registration, or of the ISP's country where it is issued under none. Locks the series until the transaction ends, so take them
+/// last: a rollback takes them back, and nobody else can have got later ones meanwhile.
 pub(super) async fn take(
     tx: &TenantTx,
     series: &'static str,

@@ -19,8 +19,8 @@ use crate::kernel::patch::Patch;
 ///
 /// When a change counts: `anchor` and `calendar_day` from each service's next charge, which is prorated up to where its new
 /// periods begin; what is charged already stays. `renewal_lead_days`, `due_days`, taxes' level, rounding and numbers from
-/// the next document. `run_hour` from the next day at the latest. `grace_days` at once, also for what is unpaid now. The policies of suspension, pause, termination and
-/// plan change when the next such event happens.
+/// the next document. `run_hour` from the next day at the latest. `grace_days` at once, also for what is unpaid now. The policies
+/// of suspension, pause, termination and plan change when the next such event happens.
 #[derive(Clone, Debug, Serialize)]
 pub struct UpdateSettings {
     pub expected_version: i32,

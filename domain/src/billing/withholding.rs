@@ -87,10 +87,7 @@ pub async fn withholding_reverse(tx: &TenantTx, mut cmd: ReverseWithholding) -> 
     let mut checks = Checks::new();
     cmd.reason = checks.line(&cmd.reason, 500, "reason");
     if let Some(amount) = &mut cmd.amount {
-        let message = format!("Must be more than 0, with at most {} decimals.", currency.scale());
-        let exact = Money::new(*amount, currency).ok().filter(|exact| exact.is_positive());
-        checks.ensure(exact.is_some(), "amount", &message);
-        *amount = exact.map_or(*amount, Money::amount);
+        checks.positive(amount, currency, "amount");
     }
     checks.done()?;
     let id = Uuid::now_v7();

@@ -41,11 +41,7 @@ pub async fn invoice_write_off(tx: &TenantTx, mut cmd: WriteOffInvoice) -> Resul
     let mut checks = Checks::new();
     cmd.reason = checks.line(&cmd.reason, 500, "reason");
     if let Some(amount) = &mut cmd.amount {
-        let message = format!("Must be more than 0, with at most {} decimals.", currency.scale());
-        let exact = Money::new(*amount, currency).ok().filter(|exact| exact.is_positive());
-        checks.ensure(exact.is_some(), "amount", &message);
-        // An idempotency key does not care how it was written.
-        *amount = exact.map_or(*amount, Money::amount);
+        checks.positive(amount, currency, "amount");
     }
     checks.done()?;
     let key = Some(cmd.idempotency_key);

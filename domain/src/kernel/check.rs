@@ -1,6 +1,9 @@
 //! Gathers everything that is wrong with an input, so that a form shows all its errors at once.
 
+use rust_decimal::Decimal;
+
 use super::error::{Error, ErrorCode, Result, UserError};
+use super::money::{Currency, Money};
 
 #[derive(Debug, Default)]
 pub struct Checks(Vec<UserError>);
@@ -19,6 +22,15 @@ impl Checks {
         if !holds {
             self.add(ErrorCode::Invalid, field, message);
         }
+    }
+
+    /// An amount of money: more than nothing, exact in the currency. It is brought into one shape, for an idempotency key does not
+    /// care how it was written.
+    pub fn positive(&mut self, amount: &mut Decimal, currency: Currency, field: &str) {
+        let exact = Money::new(*amount, currency).ok().filter(|exact| exact.is_positive());
+        let message = format!("Must be more than 0, with at most {} decimals.", currency.scale());
+        self.ensure(exact.is_some(), field, &message);
+        *amount = exact.map_or(*amount, Money::amount);
     }
 
     /// A name, code or other line of text: not blank, no control characters, at most `max` characters. Returns it trimmed.

@@ -138,7 +138,9 @@ async fn some_cuts(tx: &TenantTx, date: NaiveDate, after: Option<ServiceId>) -> 
             Ok(None) => {}
             Err(e) if e.ends_transaction() => return Err(e),
             // The run names it.
-            Err(e) => tracing::warn!(service = %id, error = e.summary(), "whether a run would cut a service is not known"),
+            Err(e) => {
+                tracing::warn!(tenant = tx.tenant().slug(), service = %id, error = e.summary(), "whether a run would cut a service is not known")
+            }
         }
     }
     let cut_ids: Vec<ServiceId> = cut.iter().map(|(_, id, ..)| *id).collect();

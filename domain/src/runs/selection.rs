@@ -142,9 +142,9 @@ pub(super) fn batches(services: &[ServiceId], bundles: Vec<OfPayer>, dry_run: bo
 }
 
 /// Services that are not to be charged by that day, `$1`, and that something else asks for by now, `$2`: they begin, expire,
-/// enter another period, begin or end a pause, end (those blocked since `$3` too), are overdue, or off for what was due by `$4`; and what was left
-/// undone when it was paid for: those that failed, those off though nothing due by `$4` is open, though time is paid for after
-/// they went off, or though there is credit in hand.
+/// enter another period, begin or end a pause, end (those blocked since `$3` too), are overdue, or off for what was due by `$4`;
+/// and what was left undone when it was paid for: those that failed, those off though nothing due by `$4` is open, though time is
+/// paid for after they went off, or though there is credit in hand.
 macro_rules! others {
     ($head:literal, $tail:literal) => {
         concat!(

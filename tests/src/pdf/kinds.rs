@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::{GSTIN, brand, pdf, register, text};
+use super::{GSTIN, brand, pdf, register, says, text};
 use crate::harness::{Ask, TestApp, id, key};
 
 const NO_SUPPLY: [&str; 7] = [
@@ -12,16 +12,6 @@ const NO_SUPPLY: [&str; 7] = [
     "Taxable value",
     "Control unit",
 ];
-
-#[track_caller]
-fn says(printed: &str, there: &[&str], absent: &[&str]) {
-    for item in there {
-        assert!(printed.contains(item), "{item:?} is missing in:\n{printed}");
-    }
-    for item in absent {
-        assert!(!printed.contains(item), "{item:?} stands in:\n{printed}");
-    }
-}
 
 /// `(deposit's invoice, opening balance's invoice)`
 async fn plain(isp: &Ask<'_>) -> (String, String) {

@@ -42,6 +42,17 @@ fn text(pdf: &[u8]) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// All of these stand on it, and none of those.
+#[track_caller]
+fn says(printed: &str, there: &[&str], absent: &[&str]) {
+    for item in there {
+        assert!(printed.contains(item), "{item:?} is missing in:\n{printed}");
+    }
+    for item in absent {
+        assert!(!printed.contains(item), "{item:?} stands in:\n{printed}");
+    }
+}
+
 fn pages(pdf: &[u8]) -> usize {
     let info = poppler("pdfinfo", &["-"], pdf);
     let line = info.lines().find(|l| l.starts_with("Pages:")).expect("Pages");

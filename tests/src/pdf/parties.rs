@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{GSTIN, brand, pdf, register, text};
+use super::{GSTIN, brand, pdf, register, says, text};
 use crate::harness::{Ask, TestApp, execute, id, key};
 
 const OLD: [&str; 5] = [
@@ -19,16 +19,6 @@ const NEW: [&str; 5] = [
     "9 Harbour Road",
     "GSTIN 33AAGCB7383J1ZF",
 ];
-
-#[track_caller]
-fn says(printed: &str, there: &[&str], absent: &[&str]) {
-    for item in there {
-        assert!(printed.contains(item), "{item:?} is missing in:\n{printed}");
-    }
-    for item in absent {
-        assert!(!printed.contains(item), "{item:?} stands in:\n{printed}");
-    }
-}
 
 async fn path_of(isp: &Ask<'_>, path: &Value) -> String {
     let answer = isp.get(path.as_str().unwrap(), &[]).await;
