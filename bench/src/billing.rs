@@ -273,10 +273,11 @@ fn rows(from: &str, to: &str) -> String {
          INSERT INTO platform.outbox (tenant_id, event_id, kind, payload, occurred_at)
              SELECT 2, gen_random_uuid(), 'BenchInvoiceIssued', jsonb_build_object('invoice_id', id, 'subscriber_id', subscriber_id),
                  created_at FROM \"{from}\".invoice WHERE {new};
-         INSERT INTO \"{to}\".invoice (id, number, status, subscriber_id, registration_id, issued_on, due_on, currency, subtotal,
-                 discount, tax_total, rounding, total, created_at)
-             SELECT id, number, status, subscriber_id, registration_id, issued_on, due_on, currency, subtotal, discount, tax_total,
-                 rounding, total, created_at FROM \"{from}\".invoice WHERE {new};
+         INSERT INTO \"{to}\".seller SELECT * FROM \"{from}\".seller;
+         INSERT INTO \"{to}\".invoice (id, number, kind, status, subscriber_id, registration_id, issued_on, due_on, currency, subtotal,
+                 discount, tax_total, rounding, total, amount_credited, created_at, seller_id, buyer)
+             SELECT id, number, kind, status, subscriber_id, registration_id, issued_on, due_on, currency, subtotal, discount, tax_total,
+                 rounding, total, amount_credited, created_at, seller_id, buyer FROM \"{from}\".invoice WHERE {new};
          INSERT INTO \"{to}\".invoice_line SELECT * FROM \"{from}\".invoice_line WHERE {line};
          INSERT INTO \"{to}\".invoice_tax SELECT * FROM \"{from}\".invoice_tax WHERE {line};
          INSERT INTO \"{to}\".coverage SELECT * FROM \"{from}\".coverage WHERE {new};
