@@ -108,6 +108,7 @@ pub fn registry() -> jobs::Registry {
         .unheard::<services::ServiceSuspended>()
         .unheard::<services::ServiceResumed>()
         .unheard::<services::ServicePlanChanged>()
+        .unheard::<services::ServiceAddressChanged>()
         .unheard::<services::ServicePauseAsked>()
         .unheard::<services::ServicePauseCancelled>()
         .unheard::<dunning::events::InvoiceReminderDue>()

@@ -56,6 +56,7 @@ pub(crate) const TENANT: &[Script] = scripts![
     44 "tenant/0044_parties.sql",
     45 "tenant/0045_withholding.sql",
     55 "tenant/0055_pauses.sql",
+    60 "tenant/0060_term_put_off.sql",
 ];
 
 /// The steps of the shared schemas that this binary needs, as `(scope, version)`.

@@ -13,7 +13,7 @@ use super::entity::{Invoice, InvoiceKind, InvoiceLine, InvoiceLineKind, InvoiceS
 use super::events::DebitNoteIssued;
 use super::issue::NewInvoice;
 use super::issuing::{self, Adds, Draft};
-use super::parties::Buyer;
+use super::parties;
 use super::rules::{self, BillingSettings, Charge, Explanation, InvoicePolicy, compute_invoice};
 use super::{numbers, queries, registrations, setup, write};
 use crate::kernel::Permission;
@@ -149,6 +149,8 @@ async fn draft(
         Some(day) => day,
         None => setup::due_by_default(tx, settings)?,
     };
+    let lines_for: Vec<_> = lines.iter().map(|line| line.subscriber_id).collect();
+    let buyer = parties::buyer(tx, &subscribers::get(tx, invoice.subscriber_id).await?, &lines_for).await?;
     let of_lines = cmd.lines.iter().zip(lines).zip(computed.lines);
     let lines = of_lines.map(|((asked, line), amounts)| {
         Ok(issuing::DraftLine {
@@ -183,7 +185,7 @@ async fn draft(
             reason: cmd.reason.clone(),
         }),
         payer: invoice.subscriber_id,
-        buyer: serde_json::to_string(&Buyer::of(&subscribers::get(tx, invoice.subscriber_id).await?))?,
+        buyer: serde_json::to_string(&buyer)?,
         due_on,
         registration: known.into_iter().find(|r| Some(r.id) == invoice.registration_id),
         place: None,

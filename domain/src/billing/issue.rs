@@ -10,7 +10,7 @@ use crate::kernel::ids::{InvoiceId, SubscriberId};
 #[derive(Clone, Debug)]
 pub struct NewInvoice {
     pub id: InvoiceId,
-    /// Whom it is for; it goes to whoever pays for that subscriber.
+    /// Whom it is for; it goes to whoever pays for that subscriber, unless it was decided before to whom (a late fee).
     pub subscriber_id: SubscriberId,
     pub due_on: NaiveDate,
     pub lines: Vec<NewLine>,

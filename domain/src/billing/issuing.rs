@@ -118,7 +118,7 @@ impl Issuing {
 
     /// As [`Self::prepare`], to see what would be: locks nobody.
     pub async fn look(tx: &TenantTx, subscribers: &[SubscriberId]) -> Result<Self> {
-        Self::of(tx, subscribers::by_ids(tx, subscribers).await?).await
+        Self::of(tx, subscribers::with_payers(tx, subscribers).await?).await
     }
 
     async fn of(tx: &TenantTx, subscribers: Vec<Subscriber>) -> Result<Self> {
@@ -161,7 +161,7 @@ impl Issuing {
 
     /// Whether the payer's credit in hand would settle it whole.
     pub fn covered_by_credit(&self, tx: &TenantTx, new: &NewInvoice) -> Result<bool> {
-        let payer = self.subscriber(new.subscriber_id)?.payer();
+        let payer = self.payer(new)?.id;
         let computed = self.compute(tx, new)?.invoice;
         Ok(self.in_hand(tx, payer).amount() >= computed.totals.total.amount())
     }
@@ -179,7 +179,7 @@ impl Issuing {
     }
 
     fn draft(&mut self, tx: &TenantTx, new: NewInvoice) -> Result<Draft> {
-        let payer = self.subscriber(new.subscriber_id)?.payer();
+        let payer = self.payer(&new)?.id;
         let Computed {
             place,
             registration,
@@ -188,7 +188,8 @@ impl Issuing {
         let in_hand = self.in_hand(tx, payer);
         let taken = Taken::of(payer, in_hand, new.id, computed.totals.total)?;
         let zone = tx.tenant().timezone();
-        let buyer = serde_json::to_string(&Buyer::of(self.subscriber(payer)?))?;
+        let lines_for = new.lines.iter().filter_map(|line| self.subscribers.get(&line.subscriber()?));
+        let buyer = serde_json::to_string(&Buyer::of_lines(self.subscriber(payer)?, lines_for))?;
         let lines = new.lines.iter().zip(computed.lines);
         let lines = lines.map(|(line, amounts)| draft_line(line, amounts, new.subscriber_id, zone));
         let draft = Draft {
@@ -280,6 +281,15 @@ impl Issuing {
         self.in_hand.get(&payer).copied().unwrap_or(nothing)
     }
 
+    /// To whom it goes.
+    fn payer(&self, new: &NewInvoice) -> Result<&Subscriber> {
+        let of = self.subscriber(new.subscriber_id)?;
+        match new.lines.iter().any(|line| line.decided().is_some()) {
+            true => Ok(of),
+            false => self.subscriber(of.payer()),
+        }
+    }
+
     fn subscriber(&self, id: SubscriberId) -> Result<&Subscriber> {
         self.subscribers.get(&id).ok_or_else(|| Error::not_found("subscriberId"))
     }
@@ -292,13 +302,13 @@ impl Issuing {
             .as_ref()
             .and_then(|place| registrations::for_place(&self.registrations, &self.rules, place));
         let under = registration.map(TaxRegistration::for_rules);
-        let payer = self.subscriber(self.subscriber(new.subscriber_id)?.payer())?;
+        let payer = self.payer(new)?;
         let mut drafts = Vec::with_capacity(new.lines.len());
         for (position, (line, place)) in new.lines.iter().zip(places).enumerate() {
             let supply = Supply {
                 place,
                 registration: under.clone(),
-                buyer: payer.tax_class.into(),
+                buyer: line.decided().map_or_else(|| payer.tax_class.into(), |(_, buyer)| buyer),
             };
             let treatment = line.treatment(tx, &self.rules, supply, position)?;
             drafts.push(line.draft(tx, treatment)?);
@@ -318,6 +328,9 @@ impl Issuing {
     /// Where each line is supplied: where its service is installed, else where the subscriber it is for lives.
     fn places(&self, tx: &TenantTx, new: &NewInvoice) -> Result<Vec<Place>> {
         let places = new.lines.iter().map(|line| {
+            if let Some((place, _)) = line.decided() {
+                return Ok(place.clone());
+            }
             let whose = line.subscriber().unwrap_or(new.subscriber_id);
             let mut place = match line.installation() {
                 Some(installed) => place(tx, Some(installed)),
@@ -325,6 +338,10 @@ impl Issuing {
             };
             if place.country == tx.tenant().country() {
                 place.region = place.region.map(|region| self.rules.region(&region));
+                if let Some(unknown) = place.region.as_ref().filter(|r| !r.is_empty() && !self.rules.has_region(r)) {
+                    let message = format!("{} has no region {unknown}: correct the address.", place.country);
+                    return Err(Error::state("", message));
+                }
             }
             Ok(place)
         });

@@ -64,7 +64,9 @@ pub struct LateFee {
     /// Tax excluded.
     pub amount: Decimal,
     pub tax_code: Option<String>,
-    pub installation: Option<Address>,
+    /// Where that invoice's supply is, and to what sort of buyer.
+    pub place: Place,
+    pub buyer: BuyerClass,
 }
 
 /// So many units of anything at a price.
@@ -158,9 +160,17 @@ impl NewLine {
     pub(super) fn installation(&self) -> Option<&Address> {
         match self {
             Self::Period(charge) => charge.installation.as_ref(),
-            Self::LateFee(fee) => fee.installation.as_ref(),
             Self::Addon(charge) => charge.of.installation.as_ref(),
             Self::OneTime(charge) => charge.of.as_ref().and_then(|of| of.installation.as_ref()),
+            Self::LateFee(_) => None,
+        }
+    }
+
+    /// Where it is supplied and to what sort of buyer, if that was decided before, as was who pays for it.
+    pub(super) fn decided(&self) -> Option<(&Place, BuyerClass)> {
+        match self {
+            Self::LateFee(fee) => Some((&fee.place, fee.buyer)),
+            Self::Period(_) | Self::Addon(_) | Self::OneTime(_) => None,
         }
     }
 

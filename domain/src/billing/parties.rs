@@ -1,6 +1,8 @@
 //! Who documents are from and to. What an invoice or a credit note has to say of both is kept as of its issue, so that the document
 //! stays what it was when somebody moves or has another name.
 
+use std::collections::BTreeMap;
+
 use sea_orm::{FromJsonQueryResult, FromQueryResult};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -10,8 +12,8 @@ use super::entity::TaxRegistration;
 use crate::branding::{self, Branding};
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
-use crate::kernel::ids::{CreditNoteId, InvoiceId};
-use crate::subscribers::Subscriber;
+use crate::kernel::ids::{CreditNoteId, InvoiceId, SubscriberId};
+use crate::subscribers::{self, Subscriber};
 
 /// The ISP as a document names it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
@@ -36,6 +38,9 @@ pub(super) struct Buyer {
     pub country: String,
     pub region: Option<String>,
     pub tax_id: Option<String>,
+    /// Of others for whom lines of the document are.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub others: BTreeMap<SubscriberId, String>,
 }
 
 /// What was kept with a document; None: it was issued before anything was.
@@ -75,6 +80,16 @@ impl Buyer {
             country,
             region,
             tax_id: s.tax_id.clone(),
+            others: BTreeMap::new(),
+        }
+    }
+
+    /// On a document whose lines are for these.
+    pub fn of_lines<'s>(payer: &Subscriber, lines_for: impl Iterator<Item = &'s Subscriber>) -> Self {
+        let others = lines_for.filter(|s| s.id != payer.id);
+        Self {
+            others: others.map(|s| (s.id, s.name.clone())).collect(),
+            ..Self::of(payer)
         }
     }
 }
@@ -108,15 +123,26 @@ pub(super) async fn sellers(tx: &TenantTx, under: &[Option<&TaxRegistration>]) -
     Ok(ids)
 }
 
-/// As [`sellers`], for one document to a subscriber.
+/// As [`sellers`], for one document to a subscriber, with lines for these; and how it names them today.
 pub(super) async fn of_today(
     tx: &TenantTx,
     under: Option<&TaxRegistration>,
-    subscriber: &Subscriber,
+    payer: &Subscriber,
+    lines_for: &[SubscriberId],
 ) -> Result<(Uuid, serde_json::Value)> {
     let id = sellers(tx, &[under]).await?.pop();
     let id = id.ok_or_else(|| Error::internal("no seller was kept"))?;
-    Ok((id, serde_json::to_value(Buyer::of(subscriber))?))
+    Ok((id, serde_json::to_value(buyer(tx, payer, lines_for).await?)?))
+}
+
+/// As a document names the payer today, and others for whom its lines are.
+pub(super) async fn buyer(tx: &TenantTx, payer: &Subscriber, lines_for: &[SubscriberId]) -> Result<Buyer> {
+    let others: Vec<SubscriberId> = lines_for.iter().copied().filter(|id| *id != payer.id).collect();
+    if others.is_empty() {
+        return Ok(Buyer::of(payer));
+    }
+    let found = subscribers::with_payers(tx, &others).await?;
+    Ok(Buyer::of_lines(payer, found.iter().filter(|s| others.contains(&s.id))))
 }
 
 fn digest(body: &str) -> Result<Uuid> {

@@ -38,7 +38,7 @@ pub async fn issue_plain(tx: &TenantTx, new: &PlainInvoice) -> Result<()> {
     };
     let payer = subscribers::get(tx, new.payer).await?;
     let under = registrations::of_subscriber(tx, &payer).await?;
-    let (seller, buyer) = parties::of_today(tx, under.as_ref(), &payer).await?;
+    let (seller, buyer) = parties::of_today(tx, under.as_ref(), &payer, &[new.subscriber]).await?;
     let number = numbers::next_plain(tx, new.kind).await?;
     tx.sql(
         "INSERT INTO invoice (id, kind, is_deposit, number, status, subscriber_id, issued_on, due_on, currency, subtotal, discount,

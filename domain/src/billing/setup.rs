@@ -124,14 +124,26 @@ pub(super) fn number_rule(tx: &TenantTx) -> Result<NumberRule> {
     Ok(BillingPack::from_template(&template).map_err(Error::internal)?.number_rule)
 }
 
-/// The tax rules in force: the newest adopted.
+/// The tax rules in force: the newest adopted that this release can read. A newer release may have adopted others meanwhile, and
+/// been taken back.
 pub async fn tax_rules(tx: &TenantTx) -> Result<TaxRuleSet> {
-    let body: Option<serde_json::Value> = tx
+    let newest: Option<serde_json::Value> = tx
         .sql("SELECT body FROM tax_rule_set ORDER BY version DESC LIMIT 1")
         .scalar()
         .await?;
-    let body = body.ok_or_else(|| Error::internal("the tenant has no tax rules"))?;
-    Ok(serde_json::from_value(body)?)
+    let newest = newest.ok_or_else(|| Error::internal("the tenant has no tax rules"))?;
+    match serde_json::from_value(newest) {
+        Ok(rules) => Ok(rules),
+        Err(e) => {
+            tracing::warn!(tenant = tx.tenant().slug(), error = %e, "the newest tax rules cannot be read: those before them count");
+            let older: Vec<serde_json::Value> = tx
+                .sql("SELECT body FROM tax_rule_set ORDER BY version DESC")
+                .scalars()
+                .await?;
+            let readable = older.into_iter().find_map(|body| serde_json::from_value(body).ok());
+            readable.ok_or_else(|| Error::internal(e))
+        }
+    }
 }
 
 /// Binds `$1` to `$25`, in the order of the table's columns.

@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::entity::Invoice;
+use super::entity::{Invoice, InvoiceKind};
 use super::events::{WithholdingRecorded, WithholdingReversed};
 use super::{credit, payment, queries};
 use crate::kernel::Permission;
@@ -55,6 +55,11 @@ pub async fn withholding_record(tx: &TenantTx, mut cmd: RecordWithholding) -> Re
     }
     let invoice = queries::by_ids(tx, &[cmd.invoice_id]).await?.into_iter().next();
     let invoice = invoice.ok_or_else(|| Error::not_found("invoiceId"))?;
+    if invoice.kind == InvoiceKind::Deposit {
+        // It is returned in money, which this would not have been.
+        let message = "A deposit is no supply that tax is withheld from.";
+        return Err(Error::state("invoiceId", message));
+    }
     let payer = invoice.subscriber_id;
     subscribers::lock(tx, payer).await?;
     let open = payment::open_invoices(tx, payer).await?;

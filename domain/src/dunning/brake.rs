@@ -124,18 +124,23 @@ async fn open(tx: &TenantTx) -> Result<Option<Brake>> {
     found.map(TryInto::try_into).transpose()
 }
 
-async fn released_today(tx: &TenantTx) -> Result<bool> {
-    let found = tx
-        .sql("SELECT EXISTS (SELECT FROM dunning_brake WHERE released_on = $1)")
-        .bind(tx.today());
-    Ok(found.scalar().await?.unwrap_or(false))
+/// How many cuts staff have looked at and released today.
+async fn released_today(tx: &TenantTx) -> Result<Option<i32>> {
+    tx.sql(
+        "SELECT suspensions + terminations FROM dunning_brake WHERE released_on = $1
+         ORDER BY suspensions + terminations DESC LIMIT 1",
+    )
+    .bind(tx.today())
+    .scalar()
+    .await
 }
 
 /// Stops the run that is about to begin, keeps one stopped, or lets it go on, as the rules say. What staff released today is
-/// not stopped again before tomorrow.
+/// not stopped again before tomorrow, unless it would cut more than they looked at.
 pub async fn keep_or_lift(tx: &TenantTx, outlook: &Outlook) -> Result<Option<Brake>> {
     let open = open(tx).await?;
-    if open.is_none() && released_today(tx).await? {
+    let cuts = i32::try_from(outlook.prospect().cuts).unwrap_or(i32::MAX);
+    if open.is_none() && released_today(tx).await?.is_some_and(|released| cuts <= released) {
         return Ok(None);
     }
     let settings = settings(tx).await?;

@@ -42,9 +42,14 @@ pub async fn service_suspend(tx: &TenantTx, cmd: &SuspendService) -> Result<Serv
         return services::get(tx, ServiceId(known)).await;
     }
     let mut held = Held::lock(tx, cmd.id).await?.ok_or_else(|| Error::not_found("id"))?;
-    // One that is off already was off from then on, whoever is to lift it now.
-    let since = held.service.state.suspension().map_or(tx.now(), |s| s.since);
+    // One that is off already was off from then on, whoever is to lift it now. Staff take over a pause.
+    let was = held.service.state.clone();
+    let since = match held.is_paused() {
+        true => held.off_from(tx).map_or(tx.now(), |first| first.min(tx.now())),
+        false => was.suspension().map_or(tx.now(), |s| s.since),
+    };
     held.suspend(SuspensionCause::Staff, Some(reason), since);
+    held.end_pause(tx, &was).await?;
     held.stop_charging();
     let service = held.keep(tx, None).await?;
     tx.audit("serviceSuspend", cmd.id.0, cmd).await?;
@@ -67,15 +72,17 @@ pub async fn service_resume(tx: &TenantTx, cmd: &ResumeService) -> Result<Servic
             format!("A service that is {} is not suspended.", held.service.state),
         ));
     };
-    let was = held.service.state.clone();
-    held.settle(tx, true).await?;
+    if held.is_paused() {
+        held.lift_pause(tx).await?;
+    } else {
+        held.settle(tx, true).await?;
+    }
     if held.service.state.cause() == Some(cause) {
         return Err(Error::state(
             "id",
             "The service has to be paid for first; its payment resumes it.",
         ));
     }
-    held.end_pause(tx, &was).await?;
     let service = held.keep(tx, None).await?;
     tx.audit("serviceResume", cmd.id.0, cmd).await?;
     Ok(service)

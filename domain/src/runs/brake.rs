@@ -113,7 +113,7 @@ async fn cut_one(tx: &TenantTx, id: ServiceId) -> Result<()> {
     held.keep(tx, None).await.map(|_| ())
 }
 
-/// Lets a run go on that was stopped: today's. Tomorrow's is looked at anew.
+/// Lets a run go on that was stopped: today's, if it cuts no more than was looked at. Tomorrow's is looked at anew.
 pub async fn brake_release(tx: &TenantTx, id: BrakeId, reason: &str) -> Result<Brake> {
     if dunning::release(tx, id, reason).await? {
         let held = dunning::last_kept(tx).await?;

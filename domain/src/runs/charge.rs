@@ -5,7 +5,7 @@ use super::held::{Held, same_periods};
 use super::settle::BeginAgain;
 use super::standing::{self, Charge};
 use crate::billing;
-use crate::billing::rules::{ActivationPolicy, PrepaidRenewal};
+use crate::billing::rules::{ActivationPolicy, PrepaidRenewal, SuspensionCredit};
 use crate::kernel::calendar::IntervalUnit;
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
@@ -88,7 +88,7 @@ impl Held {
         Ok(Some(invoice))
     }
 
-    /// Invoices, in arrears, what was used up to the beginning of a day; the last invoice, if there was anything.
+    /// Invoices what was used on credit up to the beginning of a day; the last invoice, if there was anything.
     pub async fn charge_used_until(&mut self, tx: &TenantTx, end: DateTime<Utc>) -> Result<Option<InvoiceId>> {
         let mut last = None;
         while self.charged_until()? < end {
@@ -174,18 +174,37 @@ impl Held {
         prepaid && (self.settings.prepaid_renewal == PrepaidRenewal::WhenCovered || pass)
     }
 
-    /// Charging goes on after a suspension: postpaid from today, since days without service that were not invoiced are not
-    /// charged; prepaid where it ended. Answers whether something was charged at once.
-    pub async fn resume_charging(&mut self, tx: &TenantTx) -> Result<bool> {
+    /// Charging goes on after a suspension, from `off_from` on: today, since days without service that were not invoiced are not
+    /// charged. Days of grace before it are: prepaid goes on where it ended. Answers whether something was charged at once.
+    pub async fn resume_charging(&mut self, tx: &TenantTx, off_from: Option<DateTime<Utc>>) -> Result<bool> {
         if !self.service.state.is_on() || self.service.next_billing_on.is_some() {
             return Ok(false);
         }
         let today = self.zone(tx).start_of_day(tx.today());
-        if self.plan.payment_mode == PaymentMode::Postpaid && self.service.billed_until < Some(today) {
+        let charged = self.service.billed_until;
+        let used = off_from.filter(|off| charged < Some(*off));
+        let skips = match self.plan.payment_mode {
+            PaymentMode::Postpaid => true,
+            PaymentMode::Prepaid => off_from.is_some() && used.is_none(),
+        };
+        if skips && charged < Some(today) && !self.is_pass() {
+            if let Some(off) = used {
+                self.charge_used_until(tx, off.min(today)).await?;
+            }
             self.service.billed_until = Some(today);
+            if self.plan.bill_in == BillIn::Advance && self.settings.suspension_credit == SuspensionCredit::ShiftPeriod {
+                self.service.anchor_at = Some(today);
+            }
         }
         match (self.plan.bill_in, self.service.billed_until) {
-            (BillIn::Arrears, _) => self.enter_next(tx).await,
+            (BillIn::Arrears, until) => {
+                let charged = self.enter_next(tx).await?;
+                if until > Some(today) {
+                    // What is left of free days comes first.
+                    self.service.period_starts_at = Some(today);
+                }
+                Ok(charged)
+            }
             (BillIn::Advance, Some(until)) => {
                 self.service.next_billing_on = self.advance_billing_on(tx, until);
                 Ok(false)

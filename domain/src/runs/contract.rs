@@ -137,9 +137,10 @@ impl Held {
 
     /// What it costs to end the service on that day; None when it is not bound then.
     async fn exit_charge_on(&self, tx: &TenantTx, day: NaiveDate) -> Result<Option<Money>> {
-        let Some(term) = services::term_of(tx, self.service.id).await? else {
+        let Some(mut term) = services::term_of(tx, self.service.id).await? else {
             return Ok(None);
         };
+        term.ends_on = term.ends_on + Days::new(self.paused_days(tx, &term, day));
         let schedule = match self.service.anchor_at {
             Some(_) => self.schedule(tx)?,
             None => return Ok(None),

@@ -134,12 +134,19 @@ async fn rehearsed(tx: &TenantTx, on: Option<NaiveDate>, change: &Change) -> Res
     })
 }
 
-/// The daily runs until that day have done to the service what they do.
+/// The daily runs until that day have done to the service what they do: those that begin and end a pause before it, and its own.
 async fn bring_up_to(tx: &TenantTx, service: ServiceId, on: NaiveDate) -> Result<()> {
-    tx.move_clock(Zone::from(tx.tenant().timezone()).start_of_day(on))?;
-    super::renewal::alone(tx, service, on, super::renewal::Purpose::Write)
-        .await
-        .map(|_| ())
+    let pause = services::get(tx, service).await?.pause;
+    let of_pause = pause
+        .into_iter()
+        .flat_map(|pause| [Some(pause.starts_on), pause.ends_on])
+        .flatten();
+    let today = tx.today();
+    for day in of_pause.filter(|day| today < *day && *day < on).chain([on]) {
+        tx.move_clock(Zone::from(tx.tenant().timezone()).start_of_day(day))?;
+        super::renewal::alone(tx, service, day, super::renewal::Purpose::Write).await?;
+    }
+    Ok(())
 }
 
 impl Change {

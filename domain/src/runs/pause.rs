@@ -1,7 +1,7 @@
 //! Pauses: a subscriber who is away has the service off for some days, from today or a day to come, and on again by itself.
 //! What becomes of the days is for `suspensionCredit` to say, as of every suspension. Money does not end a pause.
 
-use chrono::{Datelike, Days, NaiveDate};
+use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -15,7 +15,7 @@ use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, ErrorCode, Result};
 use crate::kernel::ids::ServiceId;
 use crate::kernel::{Actor, Permission};
-use crate::services::{self, Pause, PausesHad, Service, ServiceState, SuspensionCause};
+use crate::services::{self, Pause, PausesHad, Service, ServiceState, ServiceTerm, SuspensionCause};
 
 /// How far ahead a pause may begin, and how long it may be said to last.
 const MAX_DAYS: u64 = 366;
@@ -49,7 +49,7 @@ pub async fn service_pause(tx: &TenantTx, cmd: &PauseService) -> Result<Service>
         return services::get(tx, ServiceId(known)).await;
     }
     let mut held = Held::lock(tx, cmd.id).await?.ok_or_else(|| Error::not_found("id"))?;
-    held.check_pause(by_subscriber)?;
+    held.check_pause(tx, by_subscriber).await?;
     let starts_on = check_days(tx, &held.service, cmd)?;
     let ends_on = match by_subscriber {
         true => held.allowed_until(tx, starts_on, cmd.ends_on).await?,
@@ -59,7 +59,7 @@ pub async fn service_pause(tx: &TenantTx, cmd: &PauseService) -> Result<Service>
     services::note_pause(tx, cmd.id, pause, reason.as_deref(), by_subscriber).await?;
     held.service.pause = Some(pause);
     if starts_on <= tx.today() {
-        held.begin_pause(tx, reason);
+        held.begin_pause(tx.now(), reason);
     }
     let service = held.keep(tx, None).await?;
     tx.audit("servicePause", cmd.id.0, cmd).await?;
@@ -144,7 +144,7 @@ impl Held {
         self.service.state.cause() == Some(SuspensionCause::Subscriber)
     }
 
-    fn check_pause(&self, by_subscriber: bool) -> Result<()> {
+    async fn check_pause(&self, tx: &TenantTx, by_subscriber: bool) -> Result<()> {
         let state = &self.service.state;
         if !state.is_on() {
             return Err(Error::state("id", format!("A service that is {state} cannot be paused.")));
@@ -161,13 +161,19 @@ impl Held {
         if by_subscriber && !self.settings.pauses.by_subscriber {
             return Err(Error::state("", "This provider takes no pauses here; ask its staff."));
         }
-        if by_subscriber && *state == ServiceState::Grace {
+        if by_subscriber && self.is_overdue(tx).await? {
             return Err(Error::state(
                 "id",
                 "Something is overdue: pay it first, or ask the provider's staff.",
             ));
         }
         Ok(())
+    }
+
+    /// Whether it is served though something has to be paid.
+    async fn is_overdue(&self, tx: &TenantTx) -> Result<bool> {
+        let standing = self.facts(tx).await?.standing(tx.now());
+        Ok(standing != Standing::Good)
     }
 
     async fn allowed_until(&self, tx: &TenantTx, starts_on: NaiveDate, ends_on: Option<NaiveDate>) -> Result<Option<NaiveDate>> {
@@ -177,8 +183,8 @@ impl Held {
         allowed(&self.settings.pauses, had, starts_on, ends_on)
     }
 
-    fn begin_pause(&mut self, tx: &TenantTx, reason: Option<String>) {
-        self.suspend(SuspensionCause::Subscriber, reason, tx.now());
+    fn begin_pause(&mut self, since: DateTime<Utc>, reason: Option<String>) {
+        self.suspend(SuspensionCause::Subscriber, reason, since);
         self.stop_charging();
     }
 
@@ -201,19 +207,25 @@ impl Held {
         self.charge_due(tx, pause.starts_on.pred_opt().unwrap_or(pause.starts_on))
             .await?;
         self.enter_period(tx).await?;
-        // Who is to be switched off for a debt is not spared that.
+        let planned = services::planned_pause(tx, self.service.id).await?;
+        // Who is to be switched off for a debt is not spared that, nor does a subscriber put off being reminded of one.
         let facts = self.facts(tx).await?;
-        if facts.owes() && matches!(facts.standing(tx.now()), Standing::Blocked(_)) {
-            return Ok(());
+        let waits = facts.owes()
+            && match facts.standing(tx.now()) {
+                Standing::Good => false,
+                Standing::Grace => planned.by_subscriber,
+                Standing::Blocked(_) => true,
+            };
+        if !waits {
+            // Planned for the whole of its first day.
+            self.begin_pause(self.zone(tx).start_of_day(tx.today()), planned.reason);
         }
-        let reason = services::pause_reason(tx, self.service.id).await?;
-        self.begin_pause(tx, reason);
         Ok(())
     }
 
     /// It goes on, unless it has to be paid for first. Prepaid time that was over meanwhile is followed by another period, as
     /// this ISP renews.
-    async fn lift_pause(&mut self, tx: &TenantTx) -> Result<()> {
+    pub(super) async fn lift_pause(&mut self, tx: &TenantTx) -> Result<()> {
         self.desk.be_alone()?;
         let paused = self.service.state.clone();
         self.settle(tx, true).await?;
@@ -227,12 +239,11 @@ impl Held {
         let Some(since) = paused.suspension().filter(|s| s.cause == SuspensionCause::Subscriber) else {
             return Ok(());
         };
-        let (first, today) = (self.zone(tx).local_date(since.since), tx.today());
+        let (first, today) = (since.first_day(self.zone(tx)), tx.today());
         self.service.pause = None;
         services::end_pause(tx, self.service.id, Some((first, today.max(first)))).await?;
-        let days = days_between(first, today);
-        if days > 0 && self.settings.suspension_credit != SuspensionCredit::None {
-            services::extend_term(tx, self.service.id, first, days).await?;
+        if self.settings.suspension_credit != SuspensionCredit::None {
+            services::extend_term(tx, self.service.id, first, today).await?;
         }
         Ok(())
     }
@@ -242,9 +253,17 @@ impl Held {
         if self.service.pause.take().is_none() {
             return Ok(());
         }
-        let since = self.service.state.suspension().filter(|_| self.is_paused());
-        let first = since.map(|s| self.zone(tx).local_date(s.since));
+        let pause = self.service.state.suspension().filter(|_| self.is_paused());
+        let first = pause.map(|s| s.first_day(self.zone(tx)));
         services::end_pause(tx, self.service.id, first.map(|first| (first, day.max(first)))).await
+    }
+
+    /// By how many days the pause that it is in makes a term longer, if it ends on that day.
+    pub(super) fn paused_days(&self, tx: &TenantTx, term: &ServiceTerm, day: NaiveDate) -> u64 {
+        let pause = self.service.state.suspension().filter(|_| self.is_paused());
+        let counts = self.settings.suspension_credit != SuspensionCredit::None;
+        let first = pause.filter(|_| counts).map(|s| s.first_day(self.zone(tx)));
+        first.map_or(0, |first| term.longer_by(first, day))
     }
 
     /// The pause that it is to have never comes.

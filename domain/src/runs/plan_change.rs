@@ -54,7 +54,6 @@ pub async fn service_change_plan(tx: &TenantTx, cmd: &ChangePlan) -> Result<Chan
     held.check_addons_go_with(tx, &plan).await?;
     if let Some(day) = cmd.effective_on {
         ledger::require_open(tx, day, "effectiveOn").await?;
-        held.check_served_since(tx, day).await?;
     }
     let (invoice, credit_note) = match (cmd.timing, held.service.anchor_at) {
         (_, None) => {
@@ -65,7 +64,7 @@ pub async fn service_change_plan(tx: &TenantTx, cmd: &ChangePlan) -> Result<Chan
             held.change_later(tx, &plan);
             (None, None)
         }
-        (ChangeTiming::Now, Some(_)) => held.change_now(tx, plan, cmd.effective_on.unwrap_or(tx.today())).await?,
+        (ChangeTiming::Now, Some(_)) => held.change_now(tx, plan, cmd).await?,
     };
     let service = held.keep(tx, None).await?;
     let detail = Detail {
@@ -229,9 +228,25 @@ impl Held {
         Ok(())
     }
 
-    async fn change_now(&mut self, tx: &TenantTx, plan: Plan, day: NaiveDate) -> Result<(Option<InvoiceId>, Option<CreditNote>)> {
+    async fn change_now(
+        &mut self,
+        tx: &TenantTx,
+        plan: Plan,
+        cmd: &ChangePlan,
+    ) -> Result<(Option<InvoiceId>, Option<CreditNote>)> {
         self.charge_due(tx, tx.today()).await?;
         self.enter_period(tx).await?;
+        self.check_day(tx, cmd)?;
+        if let Some(day) = cmd.effective_on {
+            self.check_served_since(tx, day).await?;
+        }
+        let day = cmd.effective_on.unwrap_or(tx.today());
+        if self.plan.bill_in == BillIn::Advance && self.service.billed_until < Some(self.zone(tx).start_of_day(day)) {
+            return Err(Error::state(
+                "id",
+                "The service has to be renewed before its plan can change.",
+            ));
+        }
         self.service.pending_change = None;
         let dearer_by = plan.price - self.plan.price;
         if self.goes_by_difference(tx, &plan, day).await? {
@@ -320,12 +335,6 @@ impl Held {
         let reason = format!("Change to {}", plan.name);
         let (mut invoice, mut notes) = (None, Vec::new());
         match self.plan.bill_in {
-            BillIn::Advance if self.service.billed_until < Some(from) => {
-                return Err(Error::state(
-                    "id",
-                    "The service has to be renewed before its plan can change.",
-                ));
-            }
             BillIn::Advance => notes = credit_notes::credit_time(tx, self.service.id, from, None, &reason).await?,
             // A free trial, which a change of plan ends.
             BillIn::Arrears if self.service.billed_until > Some(from) => {

@@ -156,8 +156,18 @@ pub(super) async fn alone(tx: &TenantTx, id: ServiceId, date: NaiveDate, purpose
     Ok((changed, issued))
 }
 
-/// Looks at one service again; see [`RefreshService`].
+/// Looks at one service again; see [`RefreshService`]. Of an ISP that the platform has closed nothing is charged: it is looked at
+/// when that is open again.
 pub async fn refresh_service(db: &TenantDb, job: RefreshService) -> Result<()> {
+    if db.tenant().ensure_open().is_err() {
+        let (service_id, at) = (job.service_id, job.at + TimeDelta::hours(1));
+        return db
+            .write_last(async move |tx| {
+                let again = RefreshService { service_id, at };
+                tx.enqueue(&again, again.at.max(tx.now() + TimeDelta::hours(1))).await
+            })
+            .await;
+    }
     db.write(async move |tx| refresh(tx, job.service_id, BeginAgain::IfCovered).await)
         .await
 }

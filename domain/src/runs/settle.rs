@@ -71,6 +71,7 @@ impl Held {
 
     /// The state that follows from the facts. `lift`: also where staff or the subscriber had switched the service off.
     pub async fn settle(&mut self, tx: &TenantTx, lift: bool) -> Result<()> {
+        let off_from = self.off_from(tx);
         let mut facts = self.facts_to_settle(tx, lift).await?;
         if self.service.awaits_payment && self.begin_if_paid(tx, &facts).await? {
             facts = self.facts_to_settle(tx, lift).await?;
@@ -88,13 +89,12 @@ impl Held {
         self.apply(&facts, tx.now(), lift);
         if was_on && !self.service.state.is_on() && self.settings.late_fee.is_some() {
             self.desk.be_alone()?;
-            let (service, address) = (&self.service, self.service.installation_address.as_ref());
-            for fee in billing::charge_late_fees(tx, service.id, service.subscriber_id, address).await? {
+            for fee in billing::charge_late_fees(tx, self.service.id, self.service.subscriber_id).await? {
                 self.issued.count(fee);
             }
         }
         self.stop_charging();
-        if self.resume_charging(tx).await? {
+        if self.resume_charging(tx, off_from).await? {
             let facts = self.facts_to_settle(tx, lift).await?;
             self.apply(&facts, tx.now(), lift);
             self.stop_charging();

@@ -11,7 +11,7 @@ use crate::kernel::calendar::{Interval, IntervalUnit, Period};
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
 use crate::plans::BillIn;
-use crate::services::{Suspension, SuspensionCause};
+use crate::services::{self, Suspension, SuspensionCause};
 
 const REASON: &str = "Days without service";
 
@@ -31,6 +31,7 @@ impl Held {
         match self.settings.suspension_credit {
             SuspensionCredit::None => Ok(false),
             SuspensionCredit::CreditDays => self.credit_days(tx, &suspension).await,
+            SuspensionCredit::ShiftPeriod if self.plan.bill_in == BillIn::Arrears => self.put_off(tx, &suspension).await,
             SuspensionCredit::ShiftPeriod => match unpaid_period(&suspension, facts) {
                 Some(period) if self.is_undivided(tx, period).await? => self.begin_today(tx, period).await,
                 _ => self.shift_period(tx, &suspension).await,
@@ -51,26 +52,54 @@ impl Held {
         let Some(off) = self.days_off(tx, suspension) else {
             return Ok(false);
         };
-        let skipped = self.skip_uncharged(tx, off).await?;
-        match self.service.billed_until.filter(|until| *until > off.start() && !skipped) {
+        match self.service.billed_until.filter(|until| *until > off.start()) {
             Some(billed) => self.shift_from(tx, off.start(), billed).await.map(|()| true),
-            None => Ok(skipped),
+            None => Ok(false),
         }
+    }
+
+    /// As [`Self::shift_period`], in arrears: of a period that ended meanwhile the days off were charged, and are credited; what is
+    /// left of free days comes first when it goes on.
+    async fn put_off(&mut self, tx: &TenantTx, suspension: &Suspension) -> Result<bool> {
+        let Some(off) = self.days_off(tx, suspension) else {
+            return Ok(false);
+        };
+        let paid_from = self.service.anchor_at.map_or(off.start(), |anchor| anchor.max(off.start()));
+        let mut changed = false;
+        if paid_from < off.end() {
+            let notes = credit_notes::credit_time(tx, self.service.id, paid_from, Some(off.end()), REASON).await?;
+            changed = !notes.is_empty();
+        }
+        if off.start() < paid_from {
+            self.shift_from(tx, off.start(), paid_from).await?;
+            self.service.next_billing_on = None;
+            changed = true;
+        }
+        Ok(self.skip_uncharged(tx, off).await? || changed)
     }
 
     /// What is left of the charged time from that instant on is given from today on; later periods follow from there.
     async fn shift_from(&mut self, tx: &TenantTx, from: DateTime<Utc>, billed: DateTime<Utc>) -> Result<()> {
         let shift = billing::shift_coverage(tx, self.service.id, from, tx.today()).await?;
-        let (zone, before) = (self.zone(tx), self.schedule(tx)?);
+        let (zone, before, anchor) = (self.zone(tx), self.schedule(tx)?, self.service.anchor_at);
         let later = |at| zone.start_of_day(shift.of(zone.local_date(at)));
         self.service.billed_until = Some(later(billed));
+        // What is used on credit since it began again was not interrupted.
+        let charged = |end: DateTime<Utc>| end > from && end <= billed;
         self.service.period_ends_at = self
             .service
             .period_ends_at
-            .map(|end| if end > from { later(end) } else { end });
+            .map(|end| if charged(end) { later(end) } else { end });
         // Where the end stays, so does the anchor: counted back from the last day of a short month it would be another.
         if later(billed) != billed {
-            self.service.anchor_at = self.anchor_before(tx, later(billed))?.or(self.service.anchor_at);
+            self.service.anchor_at = match anchor.filter(|anchor| from < *anchor) {
+                // Free days were interrupted: what is charged comes after them still.
+                Some(anchor) => {
+                    services::put_off_term(tx, self.service.id, shift.of(zone.local_date(anchor))).await?;
+                    Some(later(anchor))
+                }
+                None => self.anchor_before(tx, later(billed))?.or(anchor),
+            };
             // The period that is charged ahead, if one is, and the one that was interrupted.
             let last = |end: DateTime<Utc>| end - TimeDelta::seconds(1);
             self.move_discounts(tx, &before, last(billed), last(later(billed))).await?;
@@ -125,10 +154,17 @@ impl Held {
         Ok(whole && !billing::has_difference(tx, self.service.id, charged).await?)
     }
 
+    /// When the days without service began, if it is off.
+    pub(super) fn off_from(&self, tx: &TenantTx) -> Option<DateTime<Utc>> {
+        let zone = self.zone(tx);
+        let suspension = self.service.state.suspension()?;
+        Some(zone.start_of_day(suspension.first_day(zone)))
+    }
+
     /// The days without service; None when there are none.
     fn days_off(&self, tx: &TenantTx, suspension: &Suspension) -> Option<Period> {
         let zone = self.zone(tx);
-        let first = zone.local_date(suspension.since);
+        let first = suspension.first_day(zone);
         let some = first < tx.today() && self.plan.period_unit != IntervalUnit::Hour;
         some.then(|| Period::of_days(zone, first, tx.today()).ok()).flatten()
     }

@@ -87,11 +87,17 @@ impl Held {
     /// Charges what fell due before that day and no run has charged: it was served on credit.
     async fn charge_served(&mut self, tx: &TenantTx, day: NaiveDate) -> Result<()> {
         let on_credit = self.plan.payment_mode == PaymentMode::Postpaid && self.plan.bill_in == BillIn::Advance;
-        if on_credit && self.service.billed_until < Some(self.zone(tx).start_of_day(day)) {
-            self.charge_due(tx, day).await?;
-            self.enter_period(tx).await?;
+        let end = self.zone(tx).start_of_day(day);
+        if !on_credit || self.service.billed_until >= Some(end) {
+            return Ok(());
         }
-        Ok(())
+        match self.off_from(tx) {
+            Some(off) => self.charge_used_until(tx, off.min(end)).await.map(|_| ()),
+            None => {
+                self.charge_due(tx, day).await?;
+                self.enter_period(tx).await
+            }
+        }
     }
 
     /// Its end is known: nothing is charged beyond, and nobody logs in from then on.
@@ -156,6 +162,10 @@ impl Held {
             from = self.stays_charged_until(tx, from).await?;
         }
         let mut used_until = zone.start_of_day(day);
+        if self.service.state.suspension().is_some() && self.plan.bill_in == BillIn::Arrears {
+            // What it would have used after the period in which it went off is not charged to who goes on, either.
+            used_until = self.service.period_ends_at.map_or(used_until, |end| end.min(used_until));
+        }
         if let Some(off_since) = self.suspended_and_credited(tx) {
             used_until = used_until.min(off_since);
             from = if self.settings.termination_credit == TerminationCredit::None {
@@ -219,9 +229,7 @@ impl Held {
     /// Since when the days of a suspension are not to be charged, if it is suspended and that is how this ISP does it. Time
     /// that can be given later no more is credited.
     fn suspended_and_credited(&self, tx: &TenantTx) -> Option<DateTime<Utc>> {
-        let since = self.service.state.suspension()?.since;
-        let zone = self.zone(tx);
         let credited = self.settings.suspension_credit != SuspensionCredit::None;
-        credited.then(|| zone.start_of_day(zone.local_date(since)))
+        self.off_from(tx).filter(|_| credited)
     }
 }

@@ -2,6 +2,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::{DbErr, FromQueryResult, QueryResult};
 
 use super::pause::Pause;
+use crate::kernel::calendar::Zone;
 use crate::kernel::ids::{PlanId, PlanVersionId, ServiceId, SubscriberId};
 use crate::kernel::text_enum;
 use crate::subscribers::Address;
@@ -26,6 +27,16 @@ pub struct Suspension {
     pub cause: SuspensionCause,
     pub since: DateTime<Utc>,
     pub reason: Option<String>,
+}
+
+impl Suspension {
+    /// The first day without service, of those that `suspensionCredit` is about. A pause that begins in the middle of a day leaves
+    /// that one a day of service: whoever paused every night would have it for nothing.
+    pub fn first_day(&self, zone: Zone) -> NaiveDate {
+        let day = zone.local_date(self.since);
+        let used = self.cause == SuspensionCause::Subscriber && zone.start_of_day(day) < self.since;
+        if used { day.succ_opt().unwrap_or(day) } else { day }
+    }
 }
 
 /// Where a service stands in its life. Which state may follow which: [`ServiceState::may_become`].

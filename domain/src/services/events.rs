@@ -33,6 +33,8 @@ events! {
     ServiceResumed;
     /// It has another plan.
     ServicePlanChanged;
+    /// It is installed elsewhere.
+    ServiceAddressChanged;
     /// It is over.
     ServiceTerminated;
 }

@@ -87,14 +87,15 @@ pub async fn end_pause(tx: &TenantTx, service: ServiceId, lasted: Option<(NaiveD
     }
 }
 
-/// Why the pause was asked for that a service is to have.
-pub async fn pause_reason(tx: &TenantTx, service: ServiceId) -> Result<Option<String>> {
-    let reason = tx
-        .sql("SELECT reason FROM service_pause WHERE service_id = $1 AND NOT ended")
-        .bind(service)
-        .scalar::<Option<String>>()
-        .await?;
-    Ok(reason.flatten())
+/// The pause that a service is to have, as it was asked for.
+pub async fn planned_pause(tx: &TenantTx, service: ServiceId) -> Result<ServicePause> {
+    tx.sql(
+        "SELECT starts_on, ends_on, ended, by_subscriber, reason, created_at FROM service_pause
+         WHERE service_id = $1 AND NOT ended",
+    )
+    .bind(service)
+    .one()
+    .await
 }
 
 /// What a service had of pauses that began from one day on and before another; those that never came aside.

@@ -1,6 +1,6 @@
 //! Which state may follow which, and what user names, passwords and reasons must look like. Pure.
 
-use super::entity::ServiceState;
+use super::entity::{ServiceState, SuspensionCause};
 use crate::kernel::check::Checks;
 use crate::kernel::error::{Error, ErrorCode, Result};
 
@@ -12,7 +12,9 @@ enum Phase {
     Grace,
     /// Suspended for want of money: arrears or expired.
     Blocked,
-    /// Suspended by a person: staff or the subscriber.
+    /// Suspended for its subscriber: a pause.
+    Paused,
+    /// Suspended by staff, who may also take over what is off for another reason.
     Stopped,
     Terminated,
 }
@@ -22,14 +24,31 @@ const TRANSITIONS: &[(Phase, &[Phase])] = &[
     (Phase::Pending, &[Phase::Active, Phase::Terminated]),
     (
         Phase::Active,
-        &[Phase::Grace, Phase::Blocked, Phase::Stopped, Phase::Terminated],
+        &[Phase::Grace, Phase::Blocked, Phase::Paused, Phase::Stopped, Phase::Terminated],
     ),
     (
         Phase::Grace,
-        &[Phase::Active, Phase::Blocked, Phase::Stopped, Phase::Terminated],
+        &[
+            Phase::Active,
+            Phase::Blocked,
+            Phase::Paused,
+            Phase::Stopped,
+            Phase::Terminated,
+        ],
     ),
     (
         Phase::Blocked,
+        &[
+            Phase::Active,
+            Phase::Grace,
+            Phase::Blocked,
+            Phase::Paused,
+            Phase::Stopped,
+            Phase::Terminated,
+        ],
+    ),
+    (
+        Phase::Paused,
         &[Phase::Active, Phase::Grace, Phase::Blocked, Phase::Stopped, Phase::Terminated],
     ),
     (
@@ -46,6 +65,7 @@ impl ServiceState {
             Self::Active => Phase::Active,
             Self::Grace => Phase::Grace,
             Self::Suspended(s) if s.cause.is_for_money() => Phase::Blocked,
+            Self::Suspended(s) if s.cause == SuspensionCause::Subscriber => Phase::Paused,
             Self::Suspended(_) => Phase::Stopped,
             Self::Terminated => Phase::Terminated,
         }

@@ -33,7 +33,7 @@ const EXPECTED: [&str; 8] = [
     ". A G R E S U T", // ARREARS
     ". A G R E S U T", // EXPIRED
     ". A G R E . . T", // STAFF
-    ". A G R E . . T", // SUBSCRIBER
+    ". A G R E S . T", // SUBSCRIBER
     ". . . . . . . .", // TERMINATED
 ];
 

@@ -17,6 +17,6 @@ pub use create::{CreateSubscriber, create};
 pub use entity::{Subscriber, SubscriberStatus, TaxClass};
 pub use queries::{
     SubscriberFilter, SubscriberKey, SubscriberOrder, SubscriberSort, by_ids, count, find, get, list, lock, lock_all,
-    lock_with_payers,
+    lock_with_payers, with_payers,
 };
 pub use update::{UpdateSubscriber, update};

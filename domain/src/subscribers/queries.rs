@@ -85,6 +85,16 @@ pub async fn lock_with_payers(tx: &TenantTx, ids: &[SubscriberId]) -> Result<Vec
     Ok(locked)
 }
 
+/// As [`lock_with_payers`], to look at them: locks nobody.
+pub async fn with_payers(tx: &TenantTx, ids: &[SubscriberId]) -> Result<Vec<Subscriber>> {
+    tx.sql(select!(
+        "WHERE s.id = ANY($1) OR s.id IN (SELECT p.bill_to_id FROM subscriber p WHERE p.id = ANY($1))"
+    ))
+    .bind(SubscriberId::array(ids))
+    .all()
+    .await
+}
+
 /// Locks two in the order of their ids, so that transactions that lock the same two cannot wait for each other.
 pub(super) async fn lock_both(tx: &TenantTx, id: SubscriberId, other: SubscriberId) -> Result<Option<Subscriber>> {
     let locked = lock_all(tx, &[id, other]).await?;

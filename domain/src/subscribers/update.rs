@@ -71,6 +71,8 @@ async fn lock(tx: &TenantTx, cmd: &UpdateSubscriber) -> Result<Option<Subscriber
 fn changed(tx: &TenantTx, old: &Subscriber, cmd: &UpdateSubscriber) -> Result<(Particulars, TaxClass)> {
     let (old, cmd) = (old.clone(), cmd.clone());
     let mut checks = Checks::new();
+    // One that was taken when more were is looked at when it is changed.
+    let home = Regions::of(tx.tenant().template()).filter(|_| matches!(cmd.address, Patch::Set(_)));
     let tax_class = cmd.tax_class.required(old.tax_class, "taxClass", &mut checks);
     let particulars = Particulars {
         name: cmd.name.required(old.name, "name", &mut checks),
@@ -79,7 +81,7 @@ fn changed(tx: &TenantTx, old: &Subscriber, cmd: &UpdateSubscriber) -> Result<(P
         tax_id: cmd.tax_id.or(old.tax_id),
         address: cmd.address.or(old.address),
     }
-    .checked(Regions::of(tx.tenant().template()), &mut checks);
+    .checked(home, &mut checks);
     checks.done()?;
     Ok((particulars, tax_class))
 }

@@ -54,6 +54,14 @@ async fn a_special_buyer_bears_igst_and_an_exempt_one_nothing() {
     assert_eq!(taxes(&charge(&isp, &buyer).await), ["CGST 90.00", "SGST 90.00"]);
 
     let kenya = app.on("baraka").as_owner();
+    let chandra = app.on("chandra").as_owner();
+    // Who is not registered charges no tax, and does not speak of one.
+    let (zone, _) = chandra.subscriber("Zone unit", json!({ "taxClass": "SPECIAL" })).await;
+    let untaxed = notes(&charge(&chandra, &zone).await);
+    assert!(
+        untaxed.contains("no tax registration") && !untaxed.contains("integrated"),
+        "{untaxed}"
+    );
     let home = json!({ "line1": "Moi Avenue", "region": "28", "country": "KE" });
     let (embassy, _) = kenya
         .subscriber("Embassy", json!({ "taxClass": "EXEMPT", "address": home }))
@@ -216,5 +224,131 @@ async fn new_tax_rules_reach_an_isp_that_exists() {
     app.set_clock("2026-04-04T06:00:00Z").await;
     app.run_jobs().await;
     assert_eq!(taxes(&charge(&isp, &subscriber).await), ["CGST 100.00", "SGST 90.00"]);
+    // What a newer release adopted, which was taken back, does not stop this one.
+    let unreadable = format!(
+        "INSERT INTO {role}.tax_rule_set (version, body, adopted_at)
+         SELECT 4, jsonb_set(body, '{{no_release_knows_this}}', '1'), adopted_at FROM {role}.tax_rule_set WHERE version = 3"
+    );
+    execute(&mut app.db.admin().await, unreadable).await;
+    assert_eq!(taxes(&charge(&isp, &subscriber).await), ["CGST 100.00", "SGST 90.00"]);
     app.run_jobs().await;
+}
+
+async fn set_address(isp: &Ask<'_>, service: &str, address: Value) -> crate::harness::Answer {
+    let input = json!({ "id": service, "installationAddress": address });
+    isp.mutate(
+        "serviceAddressSet",
+        input,
+        "service { installationAddress { line1 region } version }",
+    )
+    .await
+}
+
+/// IGST Act s.12(11)(a): where the line is installed.
+#[tokio::test]
+async fn a_service_that_moves_is_supplied_where_it_is_from_its_next_charge_on() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    isp.register_for_gst().await;
+    isp.bills(json!({ "dueDays": 90 })).await;
+    let plan = isp.plan("home", json!({ "paymentMode": "POSTPAID" })).await;
+    let (subscriber, _) = isp.subscriber("Ravi", json!({})).await;
+    let (service, _) = isp.service(&subscriber, &plan, "ravi", json!({})).await;
+    let service = id(&service);
+    let pune = json!({ "line1": "7 Fergusson Road", "region": "27", "country": "IN" });
+    let done = set_address(&isp, &service, pune.clone()).await.done()["service"].take();
+    let moved = json!({ "line1": "7 Fergusson Road", "region": "MH" });
+    assert_eq!(done["installationAddress"], moved);
+    let again = set_address(&isp, &service, pune).await.done()["service"].take();
+    assert_eq!(again["version"], done["version"], "nothing has changed");
+    let query =
+        "query($id: ID!) { subscriber(id: $id) { invoices(first: 9) { nodes { issuedOn taxes { name amount { amount } } } } } }";
+    let of_month = async |day: &str| -> Vec<String> {
+        app.set_clock(&format!("{day}T06:00:00Z")).await;
+        app.run_jobs().await;
+        let all = isp
+            .gql(query, json!({ "id": subscriber }))
+            .await
+            .at("subscriber.invoices.nodes");
+        let all = all.as_array().unwrap().iter().filter(|i| i["issuedOn"] == day);
+        all.flat_map(taxes).collect()
+    };
+    assert_eq!(
+        of_month("2026-04-01").await,
+        ["CGST 90.00", "SGST 90.00"],
+        "what was issued stays"
+    );
+    assert_eq!(of_month("2026-05-01").await, ["IGST 180.00"]);
+    // Without one of its own the subscriber's counts.
+    let done = set_address(&isp, &service, Value::Null).await.done()["service"].take();
+    assert_eq!(done["installationAddress"], Value::Null);
+    assert_eq!(of_month("2026-06-01").await, ["CGST 90.00", "SGST 90.00"]);
+    for (address, refusal) in [
+        (
+            json!({ "line1": "x", "region": "ZZ", "country": "IN" }),
+            "INVALID installationAddress.region",
+        ),
+        (
+            json!({ "line1": " ", "region": "KA", "country": "IN" }),
+            "REQUIRED installationAddress.line1",
+        ),
+    ] {
+        assert_eq!(set_address(&isp, &service, address).await.refusals(), [refusal]);
+    }
+    let end = json!({ "id": service, "reason": "Gone", "idempotencyKey": key() });
+    isp.mutate("serviceTerminate", end, "service { id }").await.done();
+    let refused = set_address(&isp, &service, moved_to("KA")).await;
+    assert_eq!(refused.refusals(), ["INVALID_STATE id"]);
+    let audit = "{ auditEntries(first: 9, filter: { action: \"serviceAddressSet\" }) { totalCount } }";
+    assert_eq!(isp.gql(audit, json!({})).await.at("auditEntries.totalCount"), 2);
+    app.run_jobs().await;
+}
+
+fn moved_to(region: &str) -> Value {
+    json!({ "line1": "1 Road", "region": region, "country": "IN" })
+}
+
+/// An address of a time in which any code was taken: it is not taxed as another State's, and the run names whose it is.
+#[tokio::test]
+async fn what_is_supplied_to_no_region_that_there_is_waits_for_its_address() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    isp.register_for_gst().await;
+    isp.bills(json!({ "dueDays": 90 })).await;
+    let plan = isp.plan("home", json!({ "paymentMode": "POSTPAID" })).await;
+    let (subscriber, _) = isp.subscriber("Ravi", json!({})).await;
+    let (service, _) = isp.service(&subscriber, &plan, "ravi", json!({})).await;
+    let service = id(&service);
+    let role = &app.db.tenants.iter().find(|t| t.slug == "asha").unwrap().role;
+    for (table, column) in [("subscriber", "address"), ("service", "installation_address")] {
+        let old = format!("UPDATE {role}.{table} SET {column} = jsonb_set({column}, '{{region}}', '\"KAR\"')");
+        execute(&mut app.db.admin().await, old).await;
+    }
+    let input = json!({ "subscriberId": subscriber, "lines": [{ "description": "Access", "unitPrice": "1000.00" }],
+        "idempotencyKey": key() });
+    let refused = isp.mutate("invoiceIssue", input, "invoice { id }").await;
+    assert!(refused.text.contains("has no region KAR"), "{}", refused.text);
+    app.set_clock("2026-05-01T06:00:00Z").await;
+    app.run_jobs().await;
+    let runs = "{ billingRuns(first: 1) { nodes { failures(first: 9) { nodes { service { id } message } } } } }";
+    let failures = isp.gql(runs, json!({})).await.at("billingRuns.nodes.0.failures.nodes");
+    assert_eq!(failures[0]["service"]["id"], service, "{failures}");
+    assert!(
+        failures[0]["message"].as_str().unwrap().contains("correct the address"),
+        "{failures}"
+    );
+    // Something else about the subscriber can be changed all the same.
+    let version = isp
+        .gql(
+            "query($id: ID!) { subscriber(id: $id) { version } }",
+            json!({ "id": subscriber }),
+        )
+        .await
+        .at("subscriber.version");
+    let rename = json!({ "id": subscriber, "expectedVersion": version, "name": "Ravi K" });
+    isp.mutate("subscriberUpdate", rename, "subscriber { id }").await.done();
+    set_address(&isp, &service, moved_to("KA")).await.done();
+    app.set_clock("2026-05-02T06:00:00Z").await;
+    app.run_jobs().await;
+    assert_eq!(isp.invoices_of(&subscriber).await.len(), 2, "April and May");
 }

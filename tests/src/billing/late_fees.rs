@@ -68,3 +68,29 @@ async fn no_late_fee_is_charged_for_what_is_promised() {
     assert_eq!(fees.len(), 1, "May's is late: {fees:?}");
     assert!(!fees[0].1.contains(april["number"].as_str().unwrap()), "{fees:?}");
 }
+
+/// It is a part of the supply that was late (CGST Act s.15(2)(d)): who pays now, and what that one is for tax, does not matter.
+#[tokio::test]
+async fn a_late_fee_goes_to_whom_the_late_invoice_went() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    isp.register_for_gst().await;
+    isp.bills(json!({ "lateFee": "50.00" })).await;
+    let plan = isp.plan("home", json!({ "paymentMode": "POSTPAID" })).await;
+    let (ravi, _) = isp.subscriber("Ravi", json!({})).await;
+    isp.service(&ravi, &plan, "ravi", json!({})).await;
+    let (landlord, _) = isp.subscriber("Landlord", json!({ "taxClass": "EXEMPT" })).await;
+    let to_landlord = json!({ "id": ravi, "expectedVersion": 1, "billToId": landlord });
+    isp.mutate("subscriberUpdate", to_landlord, "subscriber { id }").await.done();
+    app.set_clock("2026-04-20T06:00:00Z").await;
+    app.run_jobs().await;
+    assert_eq!(fees(&isp, &landlord).await, []);
+    let fee = fees(&isp, &ravi).await;
+    assert_eq!(fee.len(), 1);
+    let query = "query($id: ID!) { invoice(id: $id) { total { amount } } }";
+    let total = isp
+        .gql(query, json!({ "id": fee[0].0 }))
+        .await
+        .text_at("invoice.total.amount");
+    assert_eq!(total, "59.00");
+}

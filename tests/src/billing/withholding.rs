@@ -107,3 +107,22 @@ async fn credit_in_hand_takes_its_place() {
     assert_eq!(refused.code().as_deref(), Some("FORBIDDEN"), "{}", refused.text);
     app.run_jobs().await;
 }
+
+/// It is returned in money; what the authority owes would be none.
+#[tokio::test]
+async fn nothing_is_withheld_of_a_deposit() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    let (subscriber, _) = isp.subscriber("Works department", json!({})).await;
+    let deposit = json!({ "subscriberId": subscriber, "amount": "1000.00", "description": "Router",
+        "idempotencyKey": key() });
+    let deposit = isp
+        .mutate("depositCharge", deposit, "deposit { invoice { id } }")
+        .await
+        .done();
+    let input = json!({ "invoiceId": deposit["deposit"]["invoice"]["id"], "amount": "20", "idempotencyKey": key() });
+    let refused = isp.mutate("withholdingRecord", input, STATE).await;
+    assert_eq!(refused.refusals(), ["INVALID_STATE invoiceId"]);
+    assert_eq!(owed_by_authority(&isp).await, "0.00");
+    app.run_jobs().await;
+}

@@ -266,3 +266,62 @@ async fn while_a_way_to_pay_is_down_nobody_is_cut_prepaid_ones_included() {
         );
     }
 }
+
+/// The services of whom another pays for were once counted as cut, though its credit renews them.
+#[tokio::test]
+async fn whom_the_payers_credit_renews_is_not_cut() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    isp.duns(json!({ "brakeShare": "10", "brakeLeast": 1, "brakePrepaid": true }))
+        .await;
+    isp.bills(json!({ "graceDays": 0, "renewalLeadDays": 0 })).await;
+    let plan = isp.plan("flat", json!({})).await;
+    let (landlord, _) = isp.subscriber("landlord", json!({})).await;
+    let (flat, _) = isp.subscriber("flat", json!({ "billToId": landlord })).await;
+    let (service, _) = isp.service(&flat, &plan, "flat", json!({})).await;
+    isp.pay(&landlord, "2000.00").await;
+    app.run_jobs().await;
+    let ahead = isp.preview(json!("2026-05-01")).await;
+    assert_eq!(services(&ahead), [] as [&str; 0], "{ahead}");
+    app.at_noon("2026-05-01").await;
+    assert_eq!(isp.brakes().await, json!([]));
+    assert_eq!(isp.status(&crate::harness::id(&service)).await, "ACTIVE");
+}
+
+/// Staff released what they had looked at, and nothing that has come since.
+#[tokio::test]
+async fn what_was_released_says_nothing_of_what_has_come_since() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    isp.duns(json!({ "brakeShare": "40", "brakeLeast": 3 })).await;
+    let plan = isp.postpaid().await;
+    let mut debtors = Vec::new();
+    for day in ["2026-04-01", "2026-04-02"] {
+        app.at_noon(day).await;
+        for n in 0..3 {
+            debtors.push(isp.debtor(&plan, &format!("ravi-{n}-of-{day}")).await);
+        }
+    }
+    app.at_noon("2026-04-19").await;
+    let first = isp.brakes().await[0].clone();
+    assert_eq!((&first["suspensions"], &first["endedAt"]), (&json!(3), &Value::Null));
+    // An hour after midnight: the second three are due as well.
+    app.set_clock("2026-04-19T19:30:00Z").await;
+    let release = async |brake: &Value| {
+        let input = json!({ "id": brake["id"], "reason": "They were all reminded" });
+        isp.mutate("dunningBrakeRelease", input, "brake { releasedOn }").await.done();
+        app.run_jobs().await;
+    };
+    release(&first).await;
+    for (_, service) in &debtors {
+        assert_eq!(isp.status(service).await, "GRACE");
+    }
+    let second = isp.brakes().await[0].clone();
+    assert_eq!((&second["suspensions"], &second["endedAt"]), (&json!(6), &Value::Null));
+    release(&second).await;
+    for (_, service) in &debtors {
+        assert_eq!(isp.status(service).await, "SUSPENDED ARREARS");
+    }
+    app.at_noon("2026-04-20").await;
+    assert_eq!(isp.brakes().await.as_array().unwrap().len(), 2);
+}

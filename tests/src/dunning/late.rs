@@ -183,3 +183,31 @@ async fn what_was_put_off_until_an_hour_begins_though_the_clock_steps_back() {
     assert_eq!(app.texts(waiting).await.len(), 0, "nothing waits for its own hour again");
     app.run_jobs().await;
 }
+
+/// Nobody's hours are charged while nobody is let in.
+#[tokio::test]
+async fn passes_of_a_closed_isp_use_up_no_credit() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    let plan = isp
+        .plan("pass", json!({ "price": "50.00", "period": { "unit": "HOUR", "count": 1 } }))
+        .await;
+    let (subscriber, _) = isp.subscriber("ravi", json!({})).await;
+    isp.pay(&subscriber, "500.00").await;
+    isp.service(&subscriber, &plan, "ravi", json!({})).await;
+    app.set_clock("2026-04-01T08:30:00Z").await;
+    app.run_jobs().await;
+    let before = isp.invoices_of(&subscriber).await.len();
+    assert!(before > 1, "it is renewed while there is credit");
+    app.close(false).await;
+    for hour in 9..14 {
+        app.set_clock(&format!("2026-04-01T{hour:02}:45:00Z")).await;
+        app.run_jobs().await;
+    }
+    let issued = "SELECT number FROM invoice";
+    assert_eq!(app.texts(issued).await.len(), before);
+    app.close(true).await;
+    app.set_clock("2026-04-01T15:00:00Z").await;
+    app.run_jobs().await;
+    assert_eq!(app.texts(issued).await.len(), before + 1, "from then on, not since");
+}

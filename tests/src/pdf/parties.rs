@@ -123,3 +123,42 @@ async fn a_runs_invoices_keep_them_too() {
         says(&printed, &[subscriber["name"].as_str().unwrap()], &["Somebody"]);
     }
 }
+
+/// Also those for whom lines of another's invoice are.
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_for_others_keep_their_names() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    isp.bills(json!({ "dueDays": 60 })).await;
+    let plan = isp.plan("flat", json!({ "paymentMode": "POSTPAID" })).await;
+    let (landlord, _) = isp.subscriber("Landlord", json!({})).await;
+    let mut flats = Vec::new();
+    for name in ["Asha Rao", "Meera Iyer"] {
+        let (flat, _) = isp.subscriber(name, json!({ "billToId": landlord })).await;
+        isp.service(&flat, &plan, &name[..4].to_lowercase(), json!({})).await;
+        flats.push(flat);
+    }
+    app.run_jobs().await;
+    app.set_clock("2026-05-01T06:00:00Z").await;
+    app.run_jobs().await;
+    let query = "query($id: ID!) { subscriber(id: $id) { invoices(first: 9) { nodes { id issuedOn } } } }";
+    let all = isp
+        .gql(query, json!({ "id": landlord }))
+        .await
+        .at("subscriber.invoices.nodes");
+    let run = all
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|i| i["issuedOn"] == "2026-05-01")
+        .expect("the run's");
+    let note = credit(&isp, &id(run)).await;
+    for flat in &flats {
+        let renamed = json!({ "id": flat, "expectedVersion": 1, "name": "Somebody" });
+        isp.mutate("subscriberUpdate", renamed, "subscriber { id }").await.done();
+    }
+    let names = ["for Asha Rao", "for Meera Iyer"];
+    says(&text(&pdf(&isp, &id(run)).await), &names, &["Somebody"]);
+    says(&path_of(&isp, &note).await, &[], &["Somebody"]);
+    app.run_jobs().await;
+}

@@ -31,7 +31,7 @@ impl Ask<'_> {
         self.mutate("couponRedeem", input, "discount { id couponId }").await
     }
 
-    async fn balance_of(&self, subscriber: &str) -> String {
+    pub async fn balance_of(&self, subscriber: &str) -> String {
         let query = "query($id: ID!) { subscriber(id: $id) { balance { amount } } }";
         self.gql(query, json!({ "id": subscriber }))
             .await

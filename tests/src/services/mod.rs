@@ -6,6 +6,7 @@ pub mod bench;
 mod changes;
 mod differences;
 mod inputs;
+mod interruptions;
 mod kill;
 mod lives;
 mod off;

@@ -117,9 +117,9 @@ async fn a_pause_moves_the_period_where_that_is_how_days_are_given_back_and_the_
     assert_eq!(isp.invoices_of(&subscriber).await.len(), 1, "what is off is not renewed");
     assert_eq!(isp.unpause(&service).await.done()["service"]["status"], "ACTIVE");
     let after = isp.pauses(&service).await;
-    // Twenty days of April were left.
-    assert_eq!(after["periodEndsAt"], "2026-05-30T18:30:00Z");
-    assert_eq!(after["boundUntil"], "2027-05-01", "thirty days longer");
+    // The 11th was used for some hours: nineteen days of April were left.
+    assert_eq!(after["periodEndsAt"], "2026-05-29T18:30:00Z");
+    assert_eq!(after["boundUntil"], "2027-04-30", "29 days longer");
     assert_eq!(isp.unpause(&service).await.refusals(), ["INVALID_STATE id"]);
     app.run_jobs().await;
 }
@@ -135,7 +135,7 @@ async fn subscribers_pause_their_own_services_within_the_limits_of_their_isp() {
         ["INVALID_STATE"],
         "by default they may not"
     );
-    isp.bills(json!({ "pauseBySubscriber": true, "pauseMaxDays": 10, "pauseMaxPerYear": 2, "pauseMaxDaysPerYear": 15 }))
+    isp.bills(json!({ "pauseBySubscriber": true, "pauseMaxDays": 10, "pauseMaxPerYear": 2, "pauseMaxDaysPerYear": 14 }))
         .await;
     let stranger = app.on("asha").as_subscriber(&meera.account_number);
     assert_eq!(stranger.pause(&ravi.service, json!({})).await.refusals(), ["NOT_FOUND id"]);
@@ -152,7 +152,7 @@ async fn subscribers_pause_their_own_services_within_the_limits_of_their_isp() {
     assert_eq!(stranger.unpause(&ravi.service).await.refusals(), ["NOT_FOUND id"]);
     day(&app, "2026-04-09").await;
     assert_eq!(own.unpause(&ravi.service).await.done()["service"]["status"], "ACTIVE");
-    // Eight days are used. What never came does not count.
+    // Seven whole days are used. What never came does not count.
     let later = json!({ "startsOn": "2026-04-20", "endsOn": "2026-04-23" });
     own.pause(&ravi.service, later.clone()).await.done();
     assert_eq!(own.unpause(&ravi.service).await.done()["service"]["pause"], Value::Null);
@@ -182,7 +182,7 @@ async fn subscribers_pause_their_own_services_within_the_limits_of_their_isp() {
         .await;
     assert_eq!(
         seen.at("billingSettings"),
-        json!({ "pauseBySubscriber": true, "pauseMaxDays": 10, "pauseMaxPerYear": 2, "pauseMaxDaysPerYear": 15 })
+        json!({ "pauseBySubscriber": true, "pauseMaxDays": 10, "pauseMaxPerYear": 2, "pauseMaxDaysPerYear": 14 })
     );
     app.run_jobs().await;
 }

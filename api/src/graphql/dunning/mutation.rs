@@ -58,7 +58,7 @@ impl DunningMutation {
         PromiseToPayCancelPayload::of(result)
     }
 
-    /// Lets today's run go on that was stopped. Tomorrow's is looked at anew.
+    /// Lets today's run go on that was stopped, unless it would cut more by now than was looked at. Tomorrow's is looked at anew.
     async fn dunning_brake_release(
         &self,
         ctx: &Context<'_>,

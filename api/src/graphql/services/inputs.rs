@@ -2,7 +2,7 @@ use async_graphql::{ID, InputObject, SimpleObject};
 use trunkline_domain::Result;
 use trunkline_domain::kernel::ids::SubscriberId;
 use trunkline_domain::runs::{ActivateService, ResumeService, ServiceOrder, SetServicePassword, SuspendService};
-use trunkline_domain::services::{self, CreateService};
+use trunkline_domain::services::{self, CreateService, SetServiceAddress};
 
 use super::types::Service;
 use crate::graphql::addons::OrderedAddonInput;
@@ -137,6 +137,24 @@ impl ServicePasswordSetInput {
     }
 }
 
+/// Where a service is installed from now on.
+#[derive(InputObject)]
+pub struct ServiceAddressSetInput {
+    /// Which service.
+    id: ID,
+    /// Its country and region decide the place of supply of what is charged from now on; null: the subscriber's own address counts.
+    installation_address: Option<AddressInput>,
+}
+
+impl ServiceAddressSetInput {
+    pub fn command(self) -> Result<SetServiceAddress> {
+        Ok(SetServiceAddress {
+            id: ids::input(&self.id, "id")?,
+            installation_address: self.installation_address.map(Into::into),
+        })
+    }
+}
+
 /// Declares a payload with a service and the invoice of its first period.
 macro_rules! with_invoice {
     ($name:ident) => {
@@ -170,3 +188,4 @@ with_invoice!(ServiceActivatePayload);
 payload!(ServiceSuspendPayload { service: Service });
 payload!(ServiceResumePayload { service: Service });
 payload!(ServicePasswordSetPayload { service: Service });
+payload!(ServiceAddressSetPayload { service: Service });

@@ -1,13 +1,14 @@
 use async_graphql::{Context, Object};
-use trunkline_domain::runs;
+use trunkline_domain::{runs, services};
 
 use super::change::{
     ServiceChangeCancelInput, ServiceChangeCancelPayload, ServiceChangePlanInput, ServiceChangePlanPayload,
     ServiceTerminateInput, ServiceTerminatePayload, ServiceVersionKeepInput, ServiceVersionKeepPayload,
 };
 use super::inputs::{
-    ServiceActivateInput, ServiceActivatePayload, ServiceCreateInput, ServiceCreatePayload, ServicePasswordSetInput,
-    ServicePasswordSetPayload, ServiceResumeInput, ServiceResumePayload, ServiceSuspendInput, ServiceSuspendPayload,
+    ServiceActivateInput, ServiceActivatePayload, ServiceAddressSetInput, ServiceAddressSetPayload, ServiceCreateInput,
+    ServiceCreatePayload, ServicePasswordSetInput, ServicePasswordSetPayload, ServiceResumeInput, ServiceResumePayload,
+    ServiceSuspendInput, ServiceSuspendPayload,
 };
 use super::pause::{ServicePauseInput, ServicePausePayload, ServiceUnpauseInput, ServiceUnpausePayload};
 use crate::graphql::ctx::CtxExt;
@@ -161,6 +162,21 @@ impl ServicesMutation {
             Err(e) => Err(e),
         };
         ServiceTerminatePayload::of(result)
+    }
+
+    /// Notes that a service is installed elsewhere: it was moved, or its address was wrong. What is charged from now on is supplied
+    /// there; documents that were issued stay what they are. An address that a service got from its subscriber does not follow that
+    /// one's.
+    async fn service_address_set(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is asked for.")] input: ServiceAddressSetInput,
+    ) -> ApiResult<ServiceAddressSetPayload> {
+        let result = match input.command() {
+            Ok(cmd) => ctx.rq().write(async move |tx| services::address_set(tx, &cmd).await).await,
+            Err(e) => Err(e),
+        };
+        ServiceAddressSetPayload::of(result)
     }
 
     /// Sets the network password. A subscriber may set that of its own services.

@@ -64,7 +64,7 @@ impl From<services::ServicePause> for ServicePause {
 pub struct ServicePauseInput {
     /// Which.
     id: ID,
-    /// The first day without service; default: today. Within a year.
+    /// The first day without service; default: at once, today then being a day of service still. Within a year.
     starts_on: Option<Date>,
     /// The day on which it goes on by itself, at most a year later. Default: when somebody says so, or when
     /// `BillingSettings` let a subscriber's pause last no longer.

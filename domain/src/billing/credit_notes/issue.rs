@@ -221,7 +221,8 @@ async fn write(
     let known = registrations::all(tx).await?;
     let under = known.iter().find(|r| Some(r.id) == of.invoice.registration_id);
     let payer = subscribers::get(tx, of.invoice.subscriber_id).await?;
-    let (seller, buyer) = parties::of_today(tx, under, &payer).await?;
+    let lines_for: Vec<_> = of.lines.iter().map(|line| line.line.subscriber_id).collect();
+    let (seller, buyer) = parties::of_today(tx, under, &payer, &lines_for).await?;
     let number = number(tx, under).await?;
     tx.sql(
         "INSERT INTO credit_note (id, number, invoice_id, subscriber_id, registration_id, reason, issued_on, currency, subtotal,

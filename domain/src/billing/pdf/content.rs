@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 
@@ -138,11 +138,15 @@ async fn content(
     };
     let id = payer.id;
     let buyer = buyer(payer);
-    let buyer = match kept.buyer {
-        Some(kept) => buyer.issued_as(kept),
-        None => buyer,
+    let (buyer, mut known) = match kept.buyer {
+        Some(mut kept) => {
+            let others = std::mem::take(&mut kept.others);
+            (buyer.issued_as(kept), others)
+        }
+        None => (buyer, BTreeMap::new()),
     };
-    let names = names(tx, &printed.lines, (id, &buyer.name)).await?;
+    known.insert(id, buyer.name.clone());
+    let names = names(tx, &printed.lines, known).await?;
     Ok(Content {
         seller,
         document: document(printed, buyer, &names)?,
@@ -168,9 +172,13 @@ pub fn seller(branding: Branding, country: &str, registered: Option<(String, Opt
     }
 }
 
-/// Names of those whom lines are for, the payer's own among them.
-async fn names(tx: &TenantTx, lines: &[InvoiceLine], buyer: (SubscriberId, &str)) -> Result<HashMap<SubscriberId, String>> {
-    let mut names = HashMap::from([(buyer.0, buyer.1.to_owned())]);
+/// Names of those whom lines are for: as they were kept with the document, else of today.
+async fn names(
+    tx: &TenantTx,
+    lines: &[InvoiceLine],
+    kept: BTreeMap<SubscriberId, String>,
+) -> Result<BTreeMap<SubscriberId, String>> {
+    let mut names = kept;
     for line in lines {
         if !names.contains_key(&line.subscriber_id) {
             let other = subscribers::get(tx, line.subscriber_id).await?;
@@ -180,7 +188,7 @@ async fn names(tx: &TenantTx, lines: &[InvoiceLine], buyer: (SubscriberId, &str)
     Ok(names)
 }
 
-fn document(printed: Printed, buyer: Buyer, names: &HashMap<SubscriberId, String>) -> Result<Document> {
+fn document(printed: Printed, buyer: Buyer, names: &BTreeMap<SubscriberId, String>) -> Result<Document> {
     let currency = printed.head.currency;
     let mut place_of_supply = None;
     let mut notes: Vec<String> = Vec::new();

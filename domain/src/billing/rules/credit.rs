@@ -217,7 +217,8 @@ pub fn in_proportion(amount: Money, lines: &[(&Explanation, &LineAmounts)]) -> R
     if left.checked_sub(amount)?.is_negative() {
         return Err(CreditError::MoreThanLeft { left });
     }
-    let mut treatments = lines.iter().map(|(of, _)| &of.line.treatment);
+    let with_rest = lines.iter().filter(|(_, left)| !left.is_nothing());
+    let mut treatments = with_rest.map(|(of, _)| &of.line.treatment);
     let first = treatments.next().map(|t| &t.taxes);
     if treatments.any(|t| Some(&t.taxes) != first) {
         return Err(CreditError::TaxedDifferently);

@@ -146,6 +146,11 @@ fn an_amount_is_shared_by_what_is_left() {
     other.0.line.treatment.taxes.pop();
     let lines = [lines[0], (&other.0, &other.1)];
     assert_eq!(in_proportion(rupees(dec!(1)), &lines), Err(CreditError::TaxedDifferently));
+    // What is credited whole does not matter any more.
+    let gone = other.1.less(&other.1).expect("less");
+    let lines = [lines[0], (&other.0, &gone)];
+    let parts = in_proportion(rupees(dec!(1)), &lines).expect("parts");
+    assert_eq!(parts, [Some(rupees(dec!(1))), None]);
 }
 
 proptest! {

@@ -324,16 +324,17 @@ impl TaxRuleSet {
         if !rules.knows(code) {
             return Err(TaxError::UnknownCode(code.clone()));
         }
-        let mut notes = Vec::new();
+        let unregistered = rules.registration == RegistrationRule::RequiredToCharge && facts.registration.is_none();
         let special = rules.notes.iter().filter(|note| note.buyer == facts.buyer);
-        notes.extend(special.map(|note| note.text.clone()));
+        let mut notes: Vec<String> = special.map(|note| note.text.clone()).collect();
         let taxes = if facts.buyer == BuyerClass::Exempt {
             if notes.is_empty() {
                 notes.push("No tax is charged: the buyer is exempt.".to_owned());
             }
             Vec::new()
-        } else if rules.registration == RegistrationRule::RequiredToCharge && facts.registration.is_none() {
-            notes.push("No tax is charged: the seller has no tax registration.".to_owned());
+        } else if unregistered {
+            // What is said of taxed supplies does not hold.
+            notes = vec!["No tax is charged: the seller has no tax registration.".to_owned()];
             Vec::new()
         } else {
             self.applied(facts, code, &mut notes)?

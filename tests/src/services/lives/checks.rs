@@ -8,6 +8,9 @@ use trunkline_domain::billing::rules::{CreditExplanation, Explanation, replay, r
 
 use super::Life;
 
+/// The whole days on which the service of a pause `q` was off.
+const PAUSED: &str = "tstzrange(q.starts_on::timestamp AT TIME ZONE '{zone}', q.ends_on::timestamp AT TIME ZONE '{zone}')";
+
 impl Life<'_> {
     pub async fn ask(&mut self, sql: &str) -> Vec<Value> {
         let text = format!("SELECT to_jsonb(x) FROM ({sql}) x").replace("{role}", &format!("\"{}\"", self.role));
@@ -68,7 +71,21 @@ impl Life<'_> {
         .await;
         self.check_days(story).await;
         self.check_today(story).await;
+        self.check_pauses(story).await;
         self.check_explanations(story).await;
+    }
+
+    /// When it is on again no day of a pause stays charged, unless the ISP keeps what was charged.
+    async fn check_pauses(&mut self, story: &[String]) {
+        if self.staff.is_some() {
+            return;
+        }
+        let sql = format!(
+            "SELECT q.starts_on, q.ends_on, c.charge, c.period FROM {{role}}.service_pause q JOIN {{role}}.service s ON s.id = q.service_id
+             JOIN {{role}}.coverage c ON c.service_id = s.id AND c.period && {PAUSED}
+             WHERE q.ended AND s.status IN ('ACTIVE', 'GRACE') AND (SELECT suspension_credit <> 'NONE' FROM {{role}}.billing_settings)"
+        );
+        self.none("days of a pause are charged", &sql, story).await;
     }
 
     /// Each line comes out of its explanation again.
@@ -170,7 +187,8 @@ impl Life<'_> {
         let sql = format!(
             "SELECT s.status, p.bill_in, s.billed_until, s.next_billing_on, (tstzmultirange(tstzrange('{from}Z', CASE p.bill_in WHEN 'ADVANCE' THEN platform.now()
                      ELSE greatest('{from}Z', least(coalesce(s.billed_until, '{from}Z'), platform.now())) END)) - coalesce((SELECT range_agg(c.period) FROM {{role}}.coverage c
-                     WHERE c.service_id = s.id AND c.charge = 'plan'), '{{}}'))::text AS gaps
+                     WHERE c.service_id = s.id AND c.charge = 'plan'), '{{}}') - coalesce((SELECT range_agg({PAUSED})
+                     FROM {{role}}.service_pause q WHERE q.ended), '{{}}'))::text AS gaps
              FROM {{role}}.service s JOIN {{role}}.plan p ON p.id = s.plan_id
              WHERE s.status IN ('ACTIVE', 'GRACE') AND coalesce(s.next_billing_on > (platform.now() AT TIME ZONE '{{zone}}')::date, true)"
         );

@@ -1,4 +1,4 @@
-//! What staff do to prices and money while a service lives.
+//! What staff do to prices and money while a service lives, and its pauses.
 
 use chrono::Days;
 use rand::rngs::StdRng;
@@ -21,6 +21,31 @@ impl Life<'_> {
         let refusals = self.isp.mutate(name, input.clone(), made).await.refusals();
         self.app.run_jobs().await;
         Some(format!("{name} {input}: {refusals:?}"))
+    }
+
+    /// A pause is asked for or taken back, if it is a life with pauses; a refusal is all right, an error is not.
+    pub async fn pause(&mut self) -> Option<String> {
+        let mut random = self.pauses.take()?;
+        let (name, input) = self.asked_of_pauses(&mut random);
+        self.pauses = Some(random);
+        let name = name?;
+        let refusals = self.isp.mutate(name, input.clone(), "service { id }").await.refusals();
+        self.app.run_jobs().await;
+        Some(format!("{name} {input}: {refusals:?}"))
+    }
+
+    fn asked_of_pauses(&self, random: &mut StdRng) -> (Option<&'static str>, Value) {
+        match random.random_range(0..10) {
+            0..=3 => {
+                let first = self.at.date() + Days::new(random.random_range(0..12));
+                let last = random.random_bool(0.7).then(|| first + Days::new(random.random_range(2..25)));
+                let first = random.random_bool(0.7).then_some(first);
+                let input = json!({ "id": self.service, "startsOn": first, "endsOn": last, "idempotencyKey": key() });
+                (Some("servicePause"), input)
+            }
+            4 | 5 => (Some("serviceUnpause"), json!({ "id": self.service, "idempotencyKey": key() })),
+            _ => (None, Value::Null),
+        }
     }
 
     async fn correction(&mut self, random: &mut StdRng) -> (Option<&'static str>, Value, &'static str) {

@@ -1,0 +1,340 @@
+//! What is charged of services that are off for a while: no day twice, none without service, and none for nothing.
+
+use serde_json::{Value, json};
+
+use super::bench::kolkata;
+use crate::harness::{Answer, Ask, TestApp, id, key};
+
+impl Ask<'_> {
+    async fn asks_pause(&self, service: &str, more: Value) -> Answer {
+        let mut input = json!({ "id": service, "idempotencyKey": key() });
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        self.mutate("servicePause", input, "service { status }").await
+    }
+
+    async fn on_again(&self, mutation: &str, service: &str) -> Answer {
+        let input = json!({ "id": service, "idempotencyKey": key() });
+        self.mutate(mutation, input, "service { status }").await
+    }
+
+    async fn end_it(&self, service: &str) {
+        let input = json!({ "id": service, "reason": "Moved", "idempotencyKey": key() });
+        self.mutate("serviceTerminate", input, "service { status }").await.done();
+    }
+}
+
+/// Ten in the morning in Kolkata, and what is due on the day is done.
+async fn day(app: &TestApp, day: &str) {
+    app.set_clock(&format!("{day}T04:30:00Z")).await;
+    app.run_jobs().await;
+}
+
+/// `(subscriber, service)` with that plan since 1 April.
+async fn served(isp: &Ask<'_>, plan: Value) -> (String, String) {
+    let plan = isp.plan("home", plan).await;
+    let (subscriber, _) = isp.subscriber("ravi", json!({})).await;
+    let (service, _) = isp.service(&subscriber, &plan, "ravi", json!({})).await;
+    (subscriber, id(&service))
+}
+
+#[tokio::test]
+async fn who_pauses_at_night_has_no_day_for_nothing() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    isp.bills(json!({ "suspensionCredit": "CREDIT_DAYS", "pauseBySubscriber": true }))
+        .await;
+    let first = isp.first_subscriber("ravi").await;
+    isp.portal_password(&first.subscriber).await;
+    isp.pay(&first.subscriber, &first.total).await;
+    app.run_jobs().await;
+    let own = app.on("asha").as_subscriber(&first.account_number);
+    for night in ["2026-04-11", "2026-04-12"] {
+        // Five to midnight, and five past.
+        app.set_clock(&format!("{night}T18:25:00Z")).await;
+        own.asks_pause(&first.service, json!({})).await.done();
+        app.set_clock(&format!("{night}T18:35:00Z")).await;
+        own.on_again("serviceUnpause", &first.service).await.done();
+        app.run_jobs().await;
+    }
+    assert_eq!(isp.balance_of(&first.subscriber).await, "0.00");
+    day(&app, "2026-04-14").await;
+    own.asks_pause(&first.service, json!({})).await.done();
+    day(&app, "2026-04-16").await;
+    own.on_again("serviceUnpause", &first.service).await.done();
+    app.run_jobs().await;
+    assert_eq!(isp.balance_of(&first.subscriber).await, "-33.33", "the one whole day between");
+}
+
+#[tokio::test]
+async fn days_off_after_the_paid_time_are_not_charged_though_there_is_grace() {
+    for (credit, amount, until) in [
+        ("CREDIT_DAYS", "903.23", "2026-06-01"),
+        ("NONE", "903.23", "2026-06-01"),
+        ("SHIFT_PERIOD", "1000.00", "2026-06-04"),
+    ] {
+        let app = TestApp::new().await;
+        let isp = app.on("asha").as_owner();
+        isp.bills(json!({ "suspensionCredit": credit, "graceDays": 5, "renewalLeadDays": 0 }))
+            .await;
+        let first = isp.first_subscriber("ravi").await;
+        isp.pay(&first.subscriber, &first.total).await;
+        app.run_jobs().await;
+        let away = json!({ "startsOn": "2026-05-01", "endsOn": "2026-05-04" });
+        isp.asks_pause(&first.service, away).await.done();
+        day(&app, "2026-05-01").await;
+        assert_eq!(isp.status(&first.service).await, "SUSPENDED SUBSCRIBER");
+        day(&app, "2026-05-04").await;
+        let last = isp.invoices_of(&first.subscriber).await.pop().unwrap();
+        let expected = format!("ISSUED {amount}: {} {}", kolkata("2026-05-04"), kolkata(until));
+        assert_eq!(last, expected, "{credit}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_charged_in_arrears_for_days_off_is_given_back() {
+    for credit in ["CREDIT_DAYS", "SHIFT_PERIOD"] {
+        let app = TestApp::new().await;
+        let isp = app.on("asha").as_owner();
+        isp.bills(json!({ "suspensionCredit": credit, "dueDays": 60 })).await;
+        let (ravi, service) = served(&isp, json!({ "paymentMode": "POSTPAID", "billIn": "ARREARS" })).await;
+        let away = json!({ "startsOn": "2026-04-11", "endsOn": "2026-05-10" });
+        isp.asks_pause(&service, away).await.done();
+        for on in ["2026-04-11", "2026-05-01"] {
+            day(&app, on).await;
+        }
+        assert_eq!(isp.balance_of(&ravi).await, "1000.00", "{credit}");
+        day(&app, "2026-05-10").await;
+        assert_eq!(isp.balance_of(&ravi).await, "333.33", "{credit}: ten of thirty days");
+        day(&app, "2026-06-10").await;
+        let issued = isp.invoices_of(&ravi).await;
+        let (amount, until) = match credit {
+            "SHIFT_PERIOD" => ("1000.00", "2026-06-10"),
+            _ => ("709.68", "2026-06-01"),
+        };
+        let expected = format!("ISSUED {amount}: {} {}", kolkata("2026-05-10"), kolkata(until));
+        assert_eq!(issued[1], expected, "{credit}: {issued:?}");
+    }
+}
+
+#[tokio::test]
+async fn free_days_that_a_pause_interrupts_come_after_it_and_the_term_after_them() {
+    let term = json!({ "length": { "unit": "MONTH", "count": 12 }, "charge": "FIXED", "value": "900.00" });
+    for billing in [json!({}), json!({ "paymentMode": "POSTPAID", "billIn": "ARREARS" })] {
+        let app = TestApp::new().await;
+        let isp = app.on("asha").as_owner();
+        isp.bills(json!({ "suspensionCredit": "SHIFT_PERIOD", "graceDays": 5 })).await;
+        let mut plan = json!({ "trialDays": 14, "minimumTerm": term });
+        plan.as_object_mut().unwrap().extend(billing.as_object().unwrap().clone());
+        let (ravi, service) = served(&isp, plan).await;
+        let away = json!({ "startsOn": "2026-04-05", "endsOn": "2026-05-05" });
+        isp.asks_pause(&service, away).await.done();
+        for on in ["2026-04-05", "2026-04-20", "2026-05-05", "2026-05-08"] {
+            day(&app, on).await;
+        }
+        let query = "query($id: ID!) { service(id: $id) { status boundUntil } }";
+        let seen = isp.gql(query, json!({ "id": service })).await.at("service");
+        assert_eq!(seen, json!({ "status": "ACTIVE", "boundUntil": "2027-05-15" }), "{billing}");
+        isp.end_it(&service).await;
+        app.run_jobs().await;
+        assert_eq!(
+            isp.balance_of(&ravi).await,
+            "0.00",
+            "{billing}: nothing is charged during a free trial"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_term_does_not_run_out_during_a_pause() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    isp.bills(json!({ "suspensionCredit": "CREDIT_DAYS" })).await;
+    let term = json!({ "length": { "unit": "MONTH", "count": 12 }, "charge": "FIXED", "value": "900.00" });
+    let (ravi, service) = served(&isp, json!({ "minimumTerm": term })).await;
+    isp.pay(&ravi, "1000.00").await;
+    app.run_jobs().await;
+    isp.asks_pause(&service, json!({ "startsOn": "2026-05-01" })).await.done();
+    day(&app, "2026-05-01").await;
+    day(&app, "2027-03-31").await;
+    isp.end_it(&service).await;
+    app.run_jobs().await;
+    assert_eq!(isp.balance_of(&ravi).await, "900.00");
+}
+
+#[tokio::test]
+async fn who_ends_a_service_that_is_off_pays_for_no_time_off() {
+    for (credit, owed) in [("NONE", "1000.00"), ("CREDIT_DAYS", "333.33"), ("SHIFT_PERIOD", "333.33")] {
+        let app = TestApp::new().await;
+        let isp = app.on("asha").as_owner();
+        isp.bills(json!({ "suspensionCredit": credit, "dueDays": 200 })).await;
+        let (ravi, service) = served(&isp, json!({ "paymentMode": "POSTPAID", "billIn": "ARREARS" })).await;
+        isp.asks_pause(&service, json!({ "startsOn": "2026-04-11" })).await.done();
+        for on in ["2026-04-11", "2026-05-01", "2026-06-01", "2026-07-11"] {
+            day(&app, on).await;
+        }
+        isp.end_it(&service).await;
+        app.run_jobs().await;
+        assert_eq!(isp.balance_of(&ravi).await, owed, "{credit}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_used_before_a_pause_is_charged_though_no_run_came() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    isp.bills(json!({ "suspensionCredit": "CREDIT_DAYS", "dueDays": 60 })).await;
+    let (ravi, service) = served(&isp, json!({ "paymentMode": "POSTPAID" })).await;
+    app.run_jobs().await;
+    // No run since the end of April.
+    app.set_clock("2026-05-03T04:30:00Z").await;
+    isp.asks_pause(&service, json!({})).await.done();
+    day(&app, "2026-05-10").await;
+    isp.on_again("serviceUnpause", &service).await.done();
+    day(&app, "2026-05-11").await;
+    let issued = isp.invoices_of(&ravi).await;
+    // The third was a day of service.
+    let used = format!("ISSUED 96.77: {} {}", kolkata("2026-05-01"), kolkata("2026-05-04"));
+    let rest = format!("ISSUED 709.68: {} {}", kolkata("2026-05-10"), kolkata("2026-06-01"));
+    assert_eq!(issued[1..], [used, rest]);
+}
+
+#[tokio::test]
+async fn a_change_of_plan_does_not_go_back_behind_a_pause_that_has_just_ended() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    isp.bills(json!({ "suspensionCredit": "CREDIT_DAYS", "dueDays": 90 })).await;
+    let dearer = isp
+        .plan("dearer", json!({ "paymentMode": "POSTPAID", "price": "1500.00" }))
+        .await;
+    let (ravi, service) = served(&isp, json!({ "paymentMode": "POSTPAID" })).await;
+    isp.asks_pause(&service, json!({ "startsOn": "2026-04-11" })).await.done();
+    for on in ["2026-04-11", "2026-05-10"] {
+        day(&app, on).await;
+    }
+    isp.on_again("serviceUnpause", &service).await.done();
+    let change =
+        json!({ "id": service, "planId": dearer, "timing": "NOW", "effectiveOn": "2026-04-05", "idempotencyKey": key() });
+    let refused = isp.mutate("serviceChangePlan", change, "service { id }").await;
+    assert_eq!(refused.refusals(), ["INVALID effectiveOn"]);
+    app.run_jobs().await;
+    assert_eq!(isp.balance_of(&ravi).await, "333.33", "ten days of April");
+}
+
+#[tokio::test]
+async fn what_is_not_renewed_does_not_change_its_plan_by_difference_either() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    isp.bills(json!({ "planChangeDocument": "DIFFERENCE", "prepaidRenewal": "WHEN_COVERED", "graceDays": 5 }))
+        .await;
+    let first = isp.first_subscriber("ravi").await;
+    isp.pay(&first.subscriber, &first.total).await;
+    let dearer = isp.plan("dearer", json!({ "price": "3100.00" })).await;
+    app.run_jobs().await;
+    day(&app, "2026-05-03").await;
+    assert_eq!(isp.status(&first.service).await, "GRACE");
+    let change = json!({ "id": first.service, "planId": dearer, "timing": "NOW", "idempotencyKey": key() });
+    let refused = isp.mutate("serviceChangePlan", change, "service { id }").await;
+    assert_eq!(refused.refusals(), ["INVALID_STATE id"]);
+    assert!(refused.text.contains("has to be renewed before"), "{}", refused.text);
+}
+
+#[tokio::test]
+async fn staff_who_lift_a_pause_renew_as_the_subscriber_would() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    let first = isp.first_subscriber("ravi").await;
+    isp.pay(&first.subscriber, &first.total).await;
+    app.run_jobs().await;
+    isp.asks_pause(&first.service, json!({ "startsOn": "2026-04-11" }))
+        .await
+        .done();
+    for on in ["2026-04-11", "2026-05-20"] {
+        day(&app, on).await;
+    }
+    let resumed = isp.on_again("serviceResume", &first.service).await.done();
+    assert_eq!(resumed["service"]["status"], "ACTIVE");
+    let last = isp.invoices_of(&first.subscriber).await.pop().unwrap();
+    let expected = format!("ISSUED 1000.00: {} {}", kolkata("2026-05-20"), kolkata("2026-06-20"));
+    assert_eq!(last, expected);
+    app.run_jobs().await;
+}
+
+#[tokio::test]
+async fn staff_take_over_a_pause() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    isp.bills(json!({ "suspensionCredit": "CREDIT_DAYS", "pauseBySubscriber": true }))
+        .await;
+    let first = isp.first_subscriber("ravi").await;
+    isp.portal_password(&first.subscriber).await;
+    isp.pay(&first.subscriber, &first.total).await;
+    day(&app, "2026-04-11").await;
+    let own = app.on("asha").as_subscriber(&first.account_number);
+    own.asks_pause(&first.service, json!({ "endsOn": "2026-04-20" })).await.done();
+    day(&app, "2026-04-15").await;
+    isp.suspend(&first.service).await;
+    assert_eq!(isp.status(&first.service).await, "SUSPENDED STAFF");
+    let refused = own.on_again("serviceUnpause", &first.service).await;
+    assert_eq!(refused.refusals(), ["INVALID_STATE id"]);
+    day(&app, "2026-04-20").await;
+    assert_eq!(isp.status(&first.service).await, "SUSPENDED STAFF", "the pause is over");
+    isp.on_again("serviceResume", &first.service).await.done();
+    app.run_jobs().await;
+    assert_eq!(
+        isp.balance_of(&first.subscriber).await,
+        "-266.67",
+        "from the 12th to the 19th"
+    );
+}
+
+#[tokio::test]
+async fn a_subscriber_does_not_put_off_a_debt_by_a_pause_that_was_planned() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    isp.bills(json!({ "pauseBySubscriber": true, "graceDays": 5, "renewalLeadDays": 3 }))
+        .await;
+    let first = isp.first_subscriber("ravi").await;
+    isp.portal_password(&first.subscriber).await;
+    isp.pay(&first.subscriber, &first.total).await;
+    app.run_jobs().await;
+    let own = app.on("asha").as_subscriber(&first.account_number);
+    own.asks_pause(&first.service, json!({ "startsOn": "2026-05-03" }))
+        .await
+        .done();
+    for on in ["2026-04-28", "2026-05-03"] {
+        day(&app, on).await;
+    }
+    assert_eq!(isp.status(&first.service).await, "GRACE");
+    isp.pay(&first.subscriber, "1000.00").await;
+    app.run_jobs().await;
+    day(&app, "2026-05-04").await;
+    assert_eq!(isp.status(&first.service).await, "SUSPENDED SUBSCRIBER");
+}
+
+#[tokio::test]
+async fn a_preview_goes_through_the_pauses_before_it() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    isp.bills(json!({ "suspensionCredit": "CREDIT_DAYS", "dueDays": 90 })).await;
+    let (ravi, service) = served(&isp, json!({ "paymentMode": "POSTPAID" })).await;
+    app.run_jobs().await;
+    let asks = async |day: &str| {
+        let query = format!("{{ serviceTerminatePreview(id: \"{service}\", on: \"{day}\") {{ total {{ amount }} }} }}");
+        isp.gql(&query, json!({}))
+            .await
+            .text_at("serviceTerminatePreview.total.amount")
+    };
+    let away = |more: Value| {
+        let mut days = json!({ "startsOn": "2026-04-11" });
+        days.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        days
+    };
+    isp.asks_pause(&service, away(json!({ "endsOn": "2026-04-21" }))).await.done();
+    // Half of May, less ten days of April.
+    assert_eq!(asks("2026-05-16").await, "150.54");
+    isp.on_again("serviceUnpause", &service).await.done();
+    isp.asks_pause(&service, away(json!({}))).await.done();
+    assert_eq!(asks("2026-05-16").await, "-666.67");
+    assert_eq!(isp.balance_of(&ravi).await, "1000.00", "asking did nothing");
+    app.run_jobs().await;
+}
