@@ -1,7 +1,7 @@
 //! Invoices that are computed in memory, one after the other, and written together: those of a part of a billing run, or one
 //! alone.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::NaiveDate;
 use chrono_tz::Tz;
@@ -122,7 +122,9 @@ impl Issuing {
     }
 
     async fn of(tx: &TenantTx, subscribers: Vec<Subscriber>) -> Result<Self> {
-        let payers: Vec<SubscriberId> = subscribers.iter().map(Subscriber::payer).collect();
+        // What goes to somebody who has a payer by now is settled by its own credit.
+        let payers: BTreeSet<SubscriberId> = subscribers.iter().flat_map(|s| [s.id, s.payer()]).collect();
+        let payers: Vec<SubscriberId> = payers.into_iter().collect();
         Ok(Self {
             settings: setup::settings(tx).await?.settings,
             rules: setup::tax_rules(tx).await?,

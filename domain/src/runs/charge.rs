@@ -174,32 +174,36 @@ impl Held {
         prepaid && (self.settings.prepaid_renewal == PrepaidRenewal::WhenCovered || pass)
     }
 
-    /// Charging goes on after a suspension, from `off_from` on: today, since days without service that were not invoiced are not
-    /// charged. Days of grace before it are: prepaid goes on where it ended. Answers whether something was charged at once.
-    pub async fn resume_charging(&mut self, tx: &TenantTx, off_from: Option<DateTime<Utc>>) -> Result<bool> {
+    /// A suspension since that day is over, whether it is on now or off for another reason: days without service that were not
+    /// invoiced are not charged, what was used before is. Prepaid that expired is charged from when it begins again; its days of
+    /// grace are given, where it is renewed by credit.
+    pub(super) async fn skip_days_off(&mut self, tx: &TenantTx, off_from: DateTime<Utc>) -> Result<()> {
+        let today = self.zone(tx).start_of_day(tx.today());
+        let counts = self.service.state.is_on() || self.plan.payment_mode == PaymentMode::Postpaid;
+        let charged = self.service.billed_until;
+        if self.service.next_billing_on.is_some() || !counts || self.is_pass() || charged >= Some(today) {
+            return Ok(());
+        }
+        if charged < Some(off_from) && !self.waits_for_credit(&self.plan) {
+            self.charge_used_until(tx, off_from.min(today)).await?;
+        }
+        self.service.billed_until = Some(today);
+        if self.plan.bill_in == BillIn::Advance && self.settings.suspension_credit == SuspensionCredit::ShiftPeriod {
+            self.service.anchor_at = Some(today);
+        }
+        Ok(())
+    }
+
+    /// Charging goes on, after time off or where nothing said when. Answers whether something was charged at once.
+    pub async fn resume_charging(&mut self, tx: &TenantTx, was_off: bool) -> Result<bool> {
         if !self.service.state.is_on() || self.service.next_billing_on.is_some() {
             return Ok(false);
         }
         let today = self.zone(tx).start_of_day(tx.today());
-        let charged = self.service.billed_until;
-        let used = off_from.filter(|off| charged < Some(*off));
-        let skips = match self.plan.payment_mode {
-            PaymentMode::Postpaid => true,
-            PaymentMode::Prepaid => off_from.is_some() && used.is_none(),
-        };
-        if skips && charged < Some(today) && !self.is_pass() {
-            if let Some(off) = used {
-                self.charge_used_until(tx, off.min(today)).await?;
-            }
-            self.service.billed_until = Some(today);
-            if self.plan.bill_in == BillIn::Advance && self.settings.suspension_credit == SuspensionCredit::ShiftPeriod {
-                self.service.anchor_at = Some(today);
-            }
-        }
         match (self.plan.bill_in, self.service.billed_until) {
             (BillIn::Arrears, until) => {
                 let charged = self.enter_next(tx).await?;
-                if until > Some(today) {
+                if was_off && until > Some(today) {
                     // What is left of free days comes first.
                     self.service.period_starts_at = Some(today);
                 }

@@ -10,7 +10,7 @@ use rust_decimal::Decimal;
 use super::held::Held;
 use super::standing::Charge;
 use crate::billing::credit_notes;
-use crate::billing::rules::{DayShare, Schedule};
+use crate::billing::rules::{DayShare, Schedule, SuspensionCredit};
 use crate::billing::{NewInvoice, NewLine, OneTimeCharge, ServiceCharge};
 use crate::kernel::calendar::{Interval, IntervalUnit, Period, days_between};
 use crate::kernel::db::TenantTx;
@@ -140,7 +140,7 @@ impl Held {
         let Some(mut term) = services::term_of(tx, self.service.id).await? else {
             return Ok(None);
         };
-        term.ends_on = term.ends_on + Days::new(self.paused_days(tx, &term, day));
+        self.as_it_would_be(tx, &mut term, day);
         let schedule = match self.service.anchor_at {
             Some(_) => self.schedule(tx)?,
             None => return Ok(None),
@@ -151,6 +151,26 @@ impl Held {
         let charged_until = zone.local_date(self.stays_charged_until(tx, zone.start_of_day(day)).await?);
         let charge = exit_charge(&term, day, charged_until, price, &schedule, mode)?;
         Ok(charge.is_positive().then_some(charge))
+    }
+
+    /// What time off does to a term when it is over has been done, as if it ended on that day or the day that was said.
+    fn as_it_would_be(&self, tx: &TenantTx, term: &mut ServiceTerm, day: NaiveDate) {
+        let zone = self.zone(tx);
+        let off = self.service.state.suspension().map(|s| s.first_day(zone));
+        let free_days = off.filter(|off| *off < term.starts_on && *off < day);
+        if let (Some(off), SuspensionCredit::ShiftPeriod) = (free_days, self.settings.suspension_credit) {
+            let days = Days::new(u64::try_from(days_between(off, day)).unwrap_or(0));
+            (term.starts_on, term.ends_on) = (term.starts_on + days, term.ends_on + days);
+        }
+        let paused = self
+            .service
+            .pause
+            .filter(|_| self.settings.suspension_credit != SuspensionCredit::None);
+        if let Some(pause) = paused {
+            let first = off.filter(|_| self.is_paused()).unwrap_or(pause.starts_on);
+            let until = pause.ends_on.map_or(day, |end| end.min(day));
+            term.ends_on = term.ends_on + Days::new(term.longer_by(first, until));
+        }
     }
 
     /// Charges the end of a service that is bound still. It is taxed as the plan's price is, of whose supply it is part.

@@ -15,7 +15,7 @@ use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, ErrorCode, Result};
 use crate::kernel::ids::ServiceId;
 use crate::kernel::{Actor, Permission};
-use crate::services::{self, Pause, PausesHad, Service, ServiceState, ServiceTerm, SuspensionCause};
+use crate::services::{self, Pause, PausesHad, Service, ServiceState, SuspensionCause};
 
 /// How far ahead a pause may begin, and how long it may be said to last.
 const MAX_DAYS: u64 = 366;
@@ -161,19 +161,13 @@ impl Held {
         if by_subscriber && !self.settings.pauses.by_subscriber {
             return Err(Error::state("", "This provider takes no pauses here; ask its staff."));
         }
-        if by_subscriber && self.is_overdue(tx).await? {
+        if by_subscriber && self.facts(tx).await?.is_overdue(tx.now()) {
             return Err(Error::state(
                 "id",
                 "Something is overdue: pay it first, or ask the provider's staff.",
             ));
         }
         Ok(())
-    }
-
-    /// Whether it is served though something has to be paid.
-    async fn is_overdue(&self, tx: &TenantTx) -> Result<bool> {
-        let standing = self.facts(tx).await?.standing(tx.now());
-        Ok(standing != Standing::Good)
     }
 
     async fn allowed_until(&self, tx: &TenantTx, starts_on: NaiveDate, ends_on: Option<NaiveDate>) -> Result<Option<NaiveDate>> {
@@ -210,13 +204,8 @@ impl Held {
         let planned = services::planned_pause(tx, self.service.id).await?;
         // Who is to be switched off for a debt is not spared that, nor does a subscriber put off being reminded of one.
         let facts = self.facts(tx).await?;
-        let waits = facts.owes()
-            && match facts.standing(tx.now()) {
-                Standing::Good => false,
-                Standing::Grace => planned.by_subscriber,
-                Standing::Blocked(_) => true,
-            };
-        if !waits {
+        let to_be_cut = facts.owes() && matches!(facts.standing(tx.now()), Standing::Blocked(_));
+        if !to_be_cut && !(planned.by_subscriber && facts.is_overdue(tx.now())) {
             // Planned for the whole of its first day.
             self.begin_pause(self.zone(tx).start_of_day(tx.today()), planned.reason);
         }
@@ -256,14 +245,6 @@ impl Held {
         let pause = self.service.state.suspension().filter(|_| self.is_paused());
         let first = pause.map(|s| s.first_day(self.zone(tx)));
         services::end_pause(tx, self.service.id, first.map(|first| (first, day.max(first)))).await
-    }
-
-    /// By how many days the pause that it is in makes a term longer, if it ends on that day.
-    pub(super) fn paused_days(&self, tx: &TenantTx, term: &ServiceTerm, day: NaiveDate) -> u64 {
-        let pause = self.service.state.suspension().filter(|_| self.is_paused());
-        let counts = self.settings.suspension_credit != SuspensionCredit::None;
-        let first = pause.filter(|_| counts).map(|s| s.first_day(self.zone(tx)));
-        first.map_or(0, |first| term.longer_by(first, day))
     }
 
     /// The pause that it is to have never comes.

@@ -71,7 +71,7 @@ impl Held {
 
     /// The state that follows from the facts. `lift`: also where staff or the subscriber had switched the service off.
     pub async fn settle(&mut self, tx: &TenantTx, lift: bool) -> Result<()> {
-        let off_from = self.off_from(tx);
+        let (was, off_from) = (self.service.state.cause(), self.off_from(tx));
         let mut facts = self.facts_to_settle(tx, lift).await?;
         if self.service.awaits_payment && self.begin_if_paid(tx, &facts).await? {
             facts = self.facts_to_settle(tx, lift).await?;
@@ -94,7 +94,10 @@ impl Held {
             }
         }
         self.stop_charging();
-        if self.resume_charging(tx, off_from).await? {
+        if let Some(off_from) = off_from.filter(|_| self.service.state.cause() != was) {
+            self.skip_days_off(tx, off_from).await?;
+        }
+        if self.resume_charging(tx, off_from.is_some()).await? {
             let facts = self.facts_to_settle(tx, lift).await?;
             self.apply(&facts, tx.now(), lift);
             self.stop_charging();

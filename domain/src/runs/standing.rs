@@ -1,7 +1,7 @@
 //! Whether a service may be used, given what has been charged and paid. Pure; decided from the present alone, so that
 //! events may come in any order and any number of times.
 
-use chrono::{DateTime, Days, NaiveDate, Utc};
+use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 
 use crate::billing::rules::{BillingAnchor, DayShare, PeriodError, Schedule};
 use crate::kernel::calendar::{IntervalUnit, Period, Zone};
@@ -127,6 +127,16 @@ impl Facts {
             None if self.mode == PaymentMode::Postpaid => Standing::Good,
             None => Standing::Blocked(cause),
         }
+    }
+
+    /// Whether it is served though something has to be paid: what falls due on the day itself is not overdue.
+    pub fn is_overdue(&self, now: DateTime<Utc>) -> bool {
+        let at = match self.mode {
+            PaymentMode::Postpaid => now,
+            // Paid until the beginning of the day on which more falls due.
+            PaymentMode::Prepaid => self.zone.start_of_day(self.zone.local_date(now)) - TimeDelta::seconds(1),
+        };
+        self.standing(at) != Standing::Good
     }
 
     /// Whether it is to be charged for its next period on that day: while it is served, also when its paid time ends at the

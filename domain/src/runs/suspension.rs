@@ -92,12 +92,12 @@ impl Held {
             .map(|end| if charged(end) { later(end) } else { end });
         // Where the end stays, so does the anchor: counted back from the last day of a short month it would be another.
         if later(billed) != billed {
-            self.service.anchor_at = match anchor.filter(|anchor| from < *anchor) {
+            if let Some(anchor) = anchor.filter(|anchor| from < *anchor) {
                 // Free days were interrupted: what is charged comes after them still.
-                Some(anchor) => {
-                    services::put_off_term(tx, self.service.id, shift.of(zone.local_date(anchor))).await?;
-                    Some(later(anchor))
-                }
+                services::put_off_term(tx, self.service.id, shift.of(zone.local_date(anchor))).await?;
+            }
+            self.service.anchor_at = match anchor.filter(|anchor| billed <= *anchor) {
+                Some(anchor) => Some(later(anchor)),
                 None => self.anchor_before(tx, later(billed))?.or(anchor),
             };
             // The period that is charged ahead, if one is, and the one that was interrupted.

@@ -162,9 +162,10 @@ impl Held {
             from = self.stays_charged_until(tx, from).await?;
         }
         let mut used_until = zone.start_of_day(day);
-        if self.service.state.suspension().is_some() && self.plan.bill_in == BillIn::Arrears {
+        if let (Some(off), BillIn::Arrears) = (self.off_from(tx), self.plan.bill_in) {
             // What it would have used after the period in which it went off is not charged to who goes on, either.
-            used_until = self.service.period_ends_at.map_or(used_until, |end| end.min(used_until));
+            let last = self.service.period_ends_at.map_or(used_until, |end| end.max(off));
+            used_until = used_until.min(last);
         }
         if let Some(off_since) = self.suspended_and_credited(tx) {
             used_until = used_until.min(off_since);

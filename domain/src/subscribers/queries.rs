@@ -88,7 +88,9 @@ pub async fn lock_with_payers(tx: &TenantTx, ids: &[SubscriberId]) -> Result<Vec
 /// As [`lock_with_payers`], to look at them: locks nobody.
 pub async fn with_payers(tx: &TenantTx, ids: &[SubscriberId]) -> Result<Vec<Subscriber>> {
     tx.sql(select!(
-        "WHERE s.id = ANY($1) OR s.id IN (SELECT p.bill_to_id FROM subscriber p WHERE p.id = ANY($1))"
+        "WHERE s.id = ANY(ARRAY(
+             SELECT w.id FROM unnest($1::uuid[]) AS w(id)
+             UNION SELECT p.bill_to_id FROM subscriber p WHERE p.id = ANY($1) AND p.bill_to_id IS NOT NULL))"
     ))
     .bind(SubscriberId::array(ids))
     .all()

@@ -338,3 +338,154 @@ async fn a_preview_goes_through_the_pauses_before_it() {
     assert_eq!(isp.balance_of(&ravi).await, "1000.00", "asking did nothing");
     app.run_jobs().await;
 }
+
+#[tokio::test]
+async fn who_comes_back_to_a_debt_does_not_pay_for_the_days_before() {
+    for (credit, billing, left) in [
+        ("CREDIT_DAYS", json!({}), "300.00"),
+        ("NONE", json!({}), "1000.00"),
+        ("NONE", json!({ "billIn": "ARREARS" }), "1000.00"),
+        ("SHIFT_PERIOD", json!({ "billIn": "ARREARS" }), "300.00"),
+    ] {
+        let app = TestApp::new().await;
+        let isp = app.on("asha").as_owner();
+        isp.bills(json!({ "suspensionCredit": credit, "dueDays": 15, "graceDays": 0 }))
+            .await;
+        let mut plan = json!({ "paymentMode": "POSTPAID" });
+        plan.as_object_mut().unwrap().extend(billing.as_object().unwrap().clone());
+        let (ravi, service) = served(&isp, plan).await;
+        // Nine days of service.
+        let away = json!({ "startsOn": "2026-04-10", "endsOn": "2026-05-20" });
+        isp.asks_pause(&service, away).await.done();
+        for on in ["2026-04-09", "2026-04-10", "2026-05-01", "2026-05-20"] {
+            day(&app, on).await;
+        }
+        assert_eq!(isp.status(&service).await, "SUSPENDED ARREARS", "{credit} {billing}");
+        assert_eq!(isp.balance_of(&ravi).await, left, "{credit} {billing}");
+        isp.pay(&ravi, left).await;
+        app.run_jobs().await;
+        assert_eq!(isp.status(&service).await, "ACTIVE", "{credit} {billing}");
+        day(&app, "2026-05-21").await;
+        let issued = isp.invoices_of(&ravi).await;
+        let begun = kolkata("2026-05-20");
+        match billing["billIn"].as_str() {
+            None => {
+                assert_eq!(issued.len(), 2, "{credit}: {issued:?}");
+                assert!(issued[1].contains(&format!(": {begun} ")), "{credit}: {issued:?}");
+            }
+            Some(_) => {
+                assert_eq!(issued.len(), 1, "{credit}: {issued:?}");
+                let anchored = if credit == "NONE" { "2026-06-01" } else { "2026-06-20" };
+                day(&app, anchored).await;
+                let issued = isp.invoices_of(&ravi).await;
+                assert!(
+                    issued[1].contains(&format!(": {begun} {}", kolkata(anchored))),
+                    "{credit}: {issued:?}"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn days_off_in_grace_are_not_charged_when_credit_renews() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    isp.bills(json!({ "suspensionCredit": "CREDIT_DAYS", "prepaidRenewal": "WHEN_COVERED", "graceDays": 10 }))
+        .await;
+    let first = isp.first_subscriber("ravi").await;
+    isp.pay(&first.subscriber, &first.total).await;
+    app.run_jobs().await;
+    isp.asks_pause(&first.service, json!({ "startsOn": "2026-05-03", "endsOn": "2026-05-08" }))
+        .await
+        .done();
+    for on in ["2026-05-01", "2026-05-03", "2026-05-08"] {
+        day(&app, on).await;
+    }
+    assert_eq!(isp.status(&first.service).await, "GRACE");
+    isp.pay(&first.subscriber, "1000.00").await;
+    app.run_jobs().await;
+    let last = isp.invoices_of(&first.subscriber).await.pop().unwrap();
+    let expected = format!("PAID 774.19: {} {}", kolkata("2026-05-08"), kolkata("2026-06-01"));
+    assert_eq!(last, expected);
+}
+
+#[tokio::test]
+async fn what_was_used_in_arrears_is_charged_at_the_end_though_no_run_came() {
+    for credit in ["NONE", "CREDIT_DAYS", "SHIFT_PERIOD"] {
+        let app = TestApp::new().await;
+        let isp = app.on("asha").as_owner();
+        isp.bills(json!({ "suspensionCredit": credit, "dueDays": 60 })).await;
+        let (ravi, service) = served(&isp, json!({ "paymentMode": "POSTPAID", "billIn": "ARREARS" })).await;
+        app.run_jobs().await;
+        app.set_clock("2026-05-04T04:30:00Z").await;
+        isp.suspend(&service).await;
+        app.set_clock("2026-05-06T04:30:00Z").await;
+        isp.end_it(&service).await;
+        app.run_jobs().await;
+        assert_eq!(
+            isp.balance_of(&ravi).await,
+            "1096.77",
+            "{credit}: April and three days of May"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_an_end_would_cost_knows_the_pause_that_is_going_on() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    isp.bills(json!({ "suspensionCredit": "SHIFT_PERIOD" })).await;
+    let term = json!({ "length": { "unit": "MONTH", "count": 3 }, "charge": "FIXED", "value": "900.00" });
+    let tried = json!({ "minimumTerm": term, "trialDays": 14 });
+    let (ravi, service) = served(&isp, tried).await;
+    // Free days until the 15th, bound until 15 July.
+    isp.asks_pause(&service, json!({ "startsOn": "2026-04-05" })).await.done();
+    day(&app, "2026-04-05").await;
+    day(&app, "2026-05-08").await;
+    let costs = async |on: &str| {
+        let query = format!("query($id: ID!) {{ service(id: $id) {{ earlyEndCharge(on: \"{on}\") {{ amount }} }} }}");
+        let seen = isp.gql(&query, json!({ "id": service })).await.at("service.earlyEndCharge");
+        seen["amount"].as_str().map(str::to_owned)
+    };
+    assert_eq!(costs("2026-05-08").await, None, "its free days are not over");
+    isp.on_again("serviceUnpause", &service).await.done();
+    app.run_jobs().await;
+    // Ten free days were left: bound from 18 May until 17 August.
+    assert_eq!(costs("2026-05-18").await.as_deref(), Some("900.00"));
+    assert_eq!(costs("2026-08-18").await, None);
+    isp.pay(&ravi, "1000.00").await;
+    isp.asks_pause(&service, json!({ "startsOn": "2026-06-01", "endsOn": "2026-06-11" }))
+        .await
+        .done();
+    for _ in 0..2 {
+        assert_eq!(costs("2026-08-26").await.as_deref(), Some("900.00"), "ten days longer");
+        assert_eq!(costs("2026-08-27").await, None);
+        for on in ["2026-05-18", "2026-06-01"] {
+            day(&app, on).await;
+        }
+        assert_eq!(isp.status(&service).await, "SUSPENDED SUBSCRIBER");
+    }
+    isp.end_it(&service).await;
+    app.run_jobs().await;
+}
+
+#[tokio::test]
+async fn a_pause_begins_on_the_day_on_which_the_paid_time_ends() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    isp.bills(json!({ "pauseBySubscriber": true, "graceDays": 5, "renewalLeadDays": 7 }))
+        .await;
+    let first = isp.first_subscriber("ravi").await;
+    isp.portal_password(&first.subscriber).await;
+    isp.pay(&first.subscriber, &first.total).await;
+    app.run_jobs().await;
+    let own = app.on("asha").as_subscriber(&first.account_number);
+    own.asks_pause(&first.service, json!({ "startsOn": "2026-05-01" }))
+        .await
+        .done();
+    for on in ["2026-04-24", "2026-05-01"] {
+        day(&app, on).await;
+    }
+    assert_eq!(isp.status(&first.service).await, "SUSPENDED SUBSCRIBER");
+}

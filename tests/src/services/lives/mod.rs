@@ -42,7 +42,7 @@ impl<'a> Life<'a> {
     async fn begin(app: &'a TestApp, slug: &str, zone: &'static str, seed: Seed) -> Self {
         let mut random = StdRng::seed_from_u64(seed.number);
         let staff = seed.busy.then(|| StdRng::seed_from_u64(!seed.number));
-        let pauses = seed.pauses.then(|| StdRng::seed_from_u64(seed.number.rotate_left(32)));
+        let mut pauses = seed.pauses.then(|| StdRng::seed_from_u64(seed.number.rotate_left(32)));
         let mut admin = app.db.admin().await;
         execute(
             &mut admin,
@@ -64,6 +64,10 @@ impl<'a> Life<'a> {
         .await;
         if random.random_bool(0.5) {
             isp.register_for_gst().await;
+        }
+        if let Some(random) = &mut pauses {
+            isp.bills(json!({ "prepaidRenewal": one(random, &["INVOICE", "WHEN_COVERED"]) }))
+                .await;
         }
         let mut plans = Vec::new();
         for (n, plan) in [
