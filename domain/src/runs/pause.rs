@@ -205,7 +205,8 @@ impl Held {
         // Who is to be switched off for a debt is not spared that, nor does a subscriber put off being reminded of one.
         let facts = self.facts(tx).await?;
         let to_be_cut = facts.owes() && matches!(facts.standing(tx.now()), Standing::Blocked(_));
-        if !to_be_cut && !(planned.by_subscriber && facts.is_overdue(tx.now())) {
+        let waits = to_be_cut || (planned.by_subscriber && facts.is_overdue(tx.now()));
+        if !waits {
             // Planned for the whole of its first day.
             self.begin_pause(self.zone(tx).start_of_day(tx.today()), planned.reason);
         }
