@@ -194,7 +194,8 @@ impl Held {
         Ok(())
     }
 
-    /// Charging goes on, after time off or where nothing said when. Answers whether something was charged at once.
+    /// Charging goes on, after time off or where nothing said when. Answers whether something was charged at once, or another plan
+    /// has begun.
     pub async fn resume_charging(&mut self, tx: &TenantTx, was_off: bool) -> Result<bool> {
         if !self.service.state.is_on() || self.service.next_billing_on.is_some() {
             return Ok(false);
@@ -202,12 +203,13 @@ impl Held {
         let today = self.zone(tx).start_of_day(tx.today());
         match (self.plan.bill_in, self.service.billed_until) {
             (BillIn::Arrears, until) => {
+                let was = self.plan.version_id;
                 let charged = self.enter_next(tx).await?;
                 if was_off && until > Some(today) {
                     // What is left of free days comes first.
                     self.service.period_starts_at = Some(today);
                 }
-                Ok(charged)
+                Ok(charged || self.plan.version_id != was)
             }
             (BillIn::Advance, Some(until)) => {
                 self.service.next_billing_on = self.advance_billing_on(tx, until);

@@ -117,6 +117,8 @@ impl Held {
         if charged {
             self.service.period_starts_at = Some(from);
             self.service.period_ends_at = self.service.billed_until;
+        } else {
+            self.service.next_billing_on = self.advance_billing_on(tx, from);
         }
         Ok(charged)
     }

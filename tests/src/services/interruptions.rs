@@ -489,3 +489,33 @@ async fn a_pause_begins_on_the_day_on_which_the_paid_time_ends() {
     }
     assert_eq!(isp.status(&first.service).await, "SUSPENDED SUBSCRIBER");
 }
+
+/// It was once on for ever, charged by nobody.
+#[tokio::test]
+async fn who_comes_back_to_a_plan_that_waits_for_credit_is_not_on_for_nothing() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    isp.bills(json!({ "suspensionCredit": "CREDIT_DAYS", "prepaidRenewal": "WHEN_COVERED", "graceDays": 2 }))
+        .await;
+    let (ravi, service) = served(&isp, json!({ "paymentMode": "POSTPAID", "billIn": "ARREARS" })).await;
+    let prepaid = isp.plan("prepaid", json!({})).await;
+    day(&app, "2026-04-11").await;
+    isp.suspend(&service).await;
+    let change = json!({ "id": service, "planId": prepaid, "timing": "NEXT_PERIOD", "idempotencyKey": key() });
+    isp.mutate("serviceChangePlan", change, "service { id }").await.done();
+    day(&app, "2026-05-01").await;
+    assert_eq!(isp.balance_of(&ravi).await, "1000.00");
+    isp.on_again("serviceResume", &service).await.done();
+    app.run_jobs().await;
+    isp.pay(&ravi, "333.33").await;
+    for on in ["2026-05-02", "2026-05-03", "2026-05-04"] {
+        day(&app, on).await;
+    }
+    assert_eq!(isp.status(&service).await, "SUSPENDED EXPIRED");
+    isp.pay(&ravi, "1000.00").await;
+    app.run_jobs().await;
+    assert_eq!(isp.status(&service).await, "ACTIVE");
+    let last = isp.invoices_of(&ravi).await.pop().unwrap();
+    let expected = format!("PAID 1000.00: {} {}", kolkata("2026-05-04"), kolkata("2026-06-04"));
+    assert_eq!(last, expected);
+}

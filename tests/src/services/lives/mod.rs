@@ -324,7 +324,10 @@ lives! {
         Seed::of(4080608494375361254).busy(),
     ];
     lives_in_nairobi: "asha" "Africa/Nairobi" [];
-    lives_in_new_york: "chandra" "America/New_York" [Seed::of(9638214685261598412).busy()];
+    lives_in_new_york: "chandra" "America/New_York" [
+        Seed::of(9638214685261598412).busy(),
+        Seed::of(878462593068789187).busy().pausing(),
+    ];
     lives_in_auckland: "chandra" "Pacific/Auckland" [
         Seed::of(8937032837867416405),
         Seed::of(2152691551775721603),
