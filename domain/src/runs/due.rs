@@ -51,10 +51,11 @@ impl Held {
             return Ok(false);
         }
         if plan.bill_in == BillIn::Arrears {
-            // Not before the period that is charged has ended.
-            let from = self.service.pending_change.map(|p| p.effective_on);
-            if from.is_some_and(|from| tx.today() < from) {
-                self.service.next_billing_on = from;
+            // Not before the period that is charged has ended, which may have been put off.
+            let ends = self.zone(tx).local_date(self.charged_until()?);
+            let from = self.service.pending_change.map_or(ends, |p| p.effective_on.max(ends));
+            if tx.today() < from {
+                self.service.next_billing_on = Some(from);
                 return Ok(false);
             }
             self.set_plan(plan);

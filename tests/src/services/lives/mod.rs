@@ -322,6 +322,7 @@ lives! {
         Seed::of(16154046346852824258),
         Seed::of(8698286195664362134),
         Seed::of(4080608494375361254).busy(),
+        Seed::of(17866613938743758451).busy(),
     ];
     lives_in_nairobi: "asha" "Africa/Nairobi" [];
     lives_in_new_york: "chandra" "America/New_York" [
