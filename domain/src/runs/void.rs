@@ -83,6 +83,10 @@ impl Held {
         if self.service.awaits_payment || (self.plan.payment_mode == PaymentMode::Prepaid && !time.continues) {
             return refuse("It is what its prepaid service began with: end the service, which credits it.");
         }
+        if self.service.billed_until != Some(time.ends_at) {
+            // Charged anew from there, these days would be charged as well.
+            return refuse("Its service was off for days after that time, which are not charged: issue a credit note instead.");
+        }
         self.service.billed_until = Some(time.starts_at);
         match self.plan.bill_in {
             BillIn::Arrears => self.use_on_credit(tx).await?,

@@ -519,3 +519,29 @@ async fn who_comes_back_to_a_plan_that_waits_for_credit_is_not_on_for_nothing() 
     let expected = format!("PAID 1000.00: {} {}", kolkata("2026-05-04"), kolkata("2026-06-04"));
     assert_eq!(last, expected);
 }
+
+/// It was an internal error, or charged the days off.
+#[tokio::test]
+async fn what_was_used_before_days_off_is_credited_not_withdrawn() {
+    for credit in ["CREDIT_DAYS", "SHIFT_PERIOD"] {
+        let app = TestApp::new().await;
+        let isp = app.on("asha").as_owner();
+        isp.bills(json!({ "suspensionCredit": credit, "dueDays": 60 })).await;
+        let (ravi, service) = served(&isp, json!({ "paymentMode": "POSTPAID", "billIn": "ARREARS" })).await;
+        day(&app, "2026-04-03").await;
+        isp.suspend(&service).await;
+        day(&app, "2026-04-11").await;
+        isp.on_again("serviceResume", &service).await.done();
+        app.run_jobs().await;
+        assert_eq!(isp.balance_of(&ravi).await, "66.67", "{credit}: two days");
+        let query = "query($id: ID!) { subscriber(id: $id) { invoices(first: 9) { nodes { id } } } }";
+        let invoice = isp
+            .gql(query, json!({ "id": ravi }))
+            .await
+            .at("subscriber.invoices.nodes.0.id");
+        let void = json!({ "invoiceId": invoice, "reason": "Goodwill", "idempotencyKey": key() });
+        let refused = isp.mutate("invoiceVoid", void, "invoice { id }").await;
+        assert_eq!(refused.refusals(), ["INVALID_STATE invoiceId"], "{credit}");
+        assert!(refused.text.contains("off for days after that time"), "{}", refused.text);
+    }
+}

@@ -287,23 +287,25 @@ async fn live(slug: &str, zone: &'static str, seed: Seed) {
     app.run_jobs().await;
 }
 
-/// Fixed seeds, so that a run is like the one before, those that found something, and of each kind one that nobody has seen;
-/// `make soak` has many of these.
+/// Fixed seeds, so that a run is like the one before, those that found something, and one that nobody has seen; `make soak` has
+/// many of these, of every kind.
 fn seeds(found: &[Seed]) -> Vec<Seed> {
     if let Some(seed) = told() {
         tracing_subscriber::fmt().with_test_writer().try_init().ok();
         return vec![seed];
     }
-    let rounds = if std::env::var_os("TRUNKLINE_SOAK").is_some() { 25 } else { 1 };
-    let fixed = [1, 2, 3].map(Seed::of).into_iter();
-    let fixed = fixed
-        .chain([1, 2].map(|n| Seed::of(n).busy()))
-        .chain([1, 2].map(|n| Seed::of(n).pausing()));
-    let unseen = (0..rounds).flat_map(|_| {
-        let kinds = [|s: Seed| s.busy().pausing(), Seed::busy, Seed::pausing, |s: Seed| s];
-        kinds.map(|kind| kind(Seed::of(rand::random())))
-    });
-    fixed.chain(found.to_vec()).chain(unseen).collect()
+    let both = |seed: Seed| seed.busy().pausing();
+    let fixed = [1, 2]
+        .map(Seed::of)
+        .into_iter()
+        .flat_map(|seed| [seed, seed.busy(), seed.pausing(), both(seed)]);
+    let unseen = || Seed::of(rand::random());
+    let mut seeds: Vec<Seed> = fixed.chain(found.to_vec()).chain([unseen()]).collect();
+    if std::env::var_os("TRUNKLINE_SOAK").is_some() {
+        let round = |_| [both(unseen()), unseen().busy(), unseen().pausing(), unseen()];
+        seeds.extend((0..25).flat_map(round));
+    }
+    seeds
 }
 
 macro_rules! lives {
@@ -328,6 +330,7 @@ lives! {
     lives_in_new_york: "chandra" "America/New_York" [
         Seed::of(9638214685261598412).busy(),
         Seed::of(878462593068789187).busy().pausing(),
+        Seed::of(4891455405151781608).busy().pausing(),
     ];
     lives_in_auckland: "chandra" "Pacific/Auckland" [
         Seed::of(8937032837867416405),
