@@ -6,31 +6,31 @@ use super::bench::kolkata;
 use crate::harness::{Answer, Ask, TestApp, id, key};
 
 impl Ask<'_> {
-    async fn asks_pause(&self, service: &str, more: Value) -> Answer {
+    pub async fn asks_pause(&self, service: &str, more: Value) -> Answer {
         let mut input = json!({ "id": service, "idempotencyKey": key() });
         input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         self.mutate("servicePause", input, "service { status }").await
     }
 
-    async fn on_again(&self, mutation: &str, service: &str) -> Answer {
+    pub async fn on_again(&self, mutation: &str, service: &str) -> Answer {
         let input = json!({ "id": service, "idempotencyKey": key() });
         self.mutate(mutation, input, "service { status }").await
     }
 
-    async fn end_it(&self, service: &str) {
+    pub async fn end_it(&self, service: &str) {
         let input = json!({ "id": service, "reason": "Moved", "idempotencyKey": key() });
         self.mutate("serviceTerminate", input, "service { status }").await.done();
     }
 }
 
 /// Ten in the morning in Kolkata, and what is due on the day is done.
-async fn day(app: &TestApp, day: &str) {
+pub async fn day(app: &TestApp, day: &str) {
     app.set_clock(&format!("{day}T04:30:00Z")).await;
     app.run_jobs().await;
 }
 
 /// `(subscriber, service)` with that plan since 1 April.
-async fn served(isp: &Ask<'_>, plan: Value) -> (String, String) {
+pub async fn served(isp: &Ask<'_>, plan: Value) -> (String, String) {
     let plan = isp.plan("home", plan).await;
     let (subscriber, _) = isp.subscriber("ravi", json!({})).await;
     let (service, _) = isp.service(&subscriber, &plan, "ravi", json!({})).await;
@@ -117,51 +117,6 @@ async fn what_was_charged_in_arrears_for_days_off_is_given_back() {
 }
 
 #[tokio::test]
-async fn free_days_that_a_pause_interrupts_come_after_it_and_the_term_after_them() {
-    let term = json!({ "length": { "unit": "MONTH", "count": 12 }, "charge": "FIXED", "value": "900.00" });
-    for billing in [json!({}), json!({ "paymentMode": "POSTPAID", "billIn": "ARREARS" })] {
-        let app = TestApp::new().await;
-        let isp = app.on("asha").as_owner();
-        isp.bills(json!({ "suspensionCredit": "SHIFT_PERIOD", "graceDays": 5 })).await;
-        let mut plan = json!({ "trialDays": 14, "minimumTerm": term });
-        plan.as_object_mut().unwrap().extend(billing.as_object().unwrap().clone());
-        let (ravi, service) = served(&isp, plan).await;
-        let away = json!({ "startsOn": "2026-04-05", "endsOn": "2026-05-05" });
-        isp.asks_pause(&service, away).await.done();
-        for on in ["2026-04-05", "2026-04-20", "2026-05-05", "2026-05-08"] {
-            day(&app, on).await;
-        }
-        let query = "query($id: ID!) { service(id: $id) { status boundUntil } }";
-        let seen = isp.gql(query, json!({ "id": service })).await.at("service");
-        assert_eq!(seen, json!({ "status": "ACTIVE", "boundUntil": "2027-05-15" }), "{billing}");
-        isp.end_it(&service).await;
-        app.run_jobs().await;
-        assert_eq!(
-            isp.balance_of(&ravi).await,
-            "0.00",
-            "{billing}: nothing is charged during a free trial"
-        );
-    }
-}
-
-#[tokio::test]
-async fn a_term_does_not_run_out_during_a_pause() {
-    let app = TestApp::new().await;
-    let isp = app.on("asha").as_owner();
-    isp.bills(json!({ "suspensionCredit": "CREDIT_DAYS" })).await;
-    let term = json!({ "length": { "unit": "MONTH", "count": 12 }, "charge": "FIXED", "value": "900.00" });
-    let (ravi, service) = served(&isp, json!({ "minimumTerm": term })).await;
-    isp.pay(&ravi, "1000.00").await;
-    app.run_jobs().await;
-    isp.asks_pause(&service, json!({ "startsOn": "2026-05-01" })).await.done();
-    day(&app, "2026-05-01").await;
-    day(&app, "2027-03-31").await;
-    isp.end_it(&service).await;
-    app.run_jobs().await;
-    assert_eq!(isp.balance_of(&ravi).await, "900.00");
-}
-
-#[tokio::test]
 async fn who_ends_a_service_that_is_off_pays_for_no_time_off() {
     for (credit, owed) in [("NONE", "1000.00"), ("CREDIT_DAYS", "333.33"), ("SHIFT_PERIOD", "333.33")] {
         let app = TestApp::new().await;
@@ -236,107 +191,6 @@ async fn what_is_not_renewed_does_not_change_its_plan_by_difference_either() {
     let refused = isp.mutate("serviceChangePlan", change, "service { id }").await;
     assert_eq!(refused.refusals(), ["INVALID_STATE id"]);
     assert!(refused.text.contains("has to be renewed before"), "{}", refused.text);
-}
-
-#[tokio::test]
-async fn staff_who_lift_a_pause_renew_as_the_subscriber_would() {
-    let app = TestApp::new().await;
-    let isp = app.on("asha").as_owner();
-    let first = isp.first_subscriber("ravi").await;
-    isp.pay(&first.subscriber, &first.total).await;
-    app.run_jobs().await;
-    isp.asks_pause(&first.service, json!({ "startsOn": "2026-04-11" }))
-        .await
-        .done();
-    for on in ["2026-04-11", "2026-05-20"] {
-        day(&app, on).await;
-    }
-    let resumed = isp.on_again("serviceResume", &first.service).await.done();
-    assert_eq!(resumed["service"]["status"], "ACTIVE");
-    let last = isp.invoices_of(&first.subscriber).await.pop().unwrap();
-    let expected = format!("ISSUED 1000.00: {} {}", kolkata("2026-05-20"), kolkata("2026-06-20"));
-    assert_eq!(last, expected);
-    app.run_jobs().await;
-}
-
-#[tokio::test]
-async fn staff_take_over_a_pause() {
-    let app = TestApp::new().await;
-    let isp = app.on("asha").as_owner();
-    isp.bills(json!({ "suspensionCredit": "CREDIT_DAYS", "pauseBySubscriber": true }))
-        .await;
-    let first = isp.first_subscriber("ravi").await;
-    isp.portal_password(&first.subscriber).await;
-    isp.pay(&first.subscriber, &first.total).await;
-    day(&app, "2026-04-11").await;
-    let own = app.on("asha").as_subscriber(&first.account_number);
-    own.asks_pause(&first.service, json!({ "endsOn": "2026-04-20" })).await.done();
-    day(&app, "2026-04-15").await;
-    isp.suspend(&first.service).await;
-    assert_eq!(isp.status(&first.service).await, "SUSPENDED STAFF");
-    let refused = own.on_again("serviceUnpause", &first.service).await;
-    assert_eq!(refused.refusals(), ["INVALID_STATE id"]);
-    day(&app, "2026-04-20").await;
-    assert_eq!(isp.status(&first.service).await, "SUSPENDED STAFF", "the pause is over");
-    isp.on_again("serviceResume", &first.service).await.done();
-    app.run_jobs().await;
-    assert_eq!(
-        isp.balance_of(&first.subscriber).await,
-        "-266.67",
-        "from the 12th to the 19th"
-    );
-}
-
-#[tokio::test]
-async fn a_subscriber_does_not_put_off_a_debt_by_a_pause_that_was_planned() {
-    let app = TestApp::new().await;
-    let isp = app.on("asha").as_owner();
-    isp.bills(json!({ "pauseBySubscriber": true, "graceDays": 5, "renewalLeadDays": 3 }))
-        .await;
-    let first = isp.first_subscriber("ravi").await;
-    isp.portal_password(&first.subscriber).await;
-    isp.pay(&first.subscriber, &first.total).await;
-    app.run_jobs().await;
-    let own = app.on("asha").as_subscriber(&first.account_number);
-    own.asks_pause(&first.service, json!({ "startsOn": "2026-05-03" }))
-        .await
-        .done();
-    for on in ["2026-04-28", "2026-05-03"] {
-        day(&app, on).await;
-    }
-    assert_eq!(isp.status(&first.service).await, "GRACE");
-    isp.pay(&first.subscriber, "1000.00").await;
-    app.run_jobs().await;
-    day(&app, "2026-05-04").await;
-    assert_eq!(isp.status(&first.service).await, "SUSPENDED SUBSCRIBER");
-}
-
-#[tokio::test]
-async fn a_preview_goes_through_the_pauses_before_it() {
-    let app = TestApp::new().await;
-    let isp = app.on("asha").as_owner();
-    isp.bills(json!({ "suspensionCredit": "CREDIT_DAYS", "dueDays": 90 })).await;
-    let (ravi, service) = served(&isp, json!({ "paymentMode": "POSTPAID" })).await;
-    app.run_jobs().await;
-    let asks = async |day: &str| {
-        let query = format!("{{ serviceTerminatePreview(id: \"{service}\", on: \"{day}\") {{ total {{ amount }} }} }}");
-        isp.gql(&query, json!({}))
-            .await
-            .text_at("serviceTerminatePreview.total.amount")
-    };
-    let away = |more: Value| {
-        let mut days = json!({ "startsOn": "2026-04-11" });
-        days.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        days
-    };
-    isp.asks_pause(&service, away(json!({ "endsOn": "2026-04-21" }))).await.done();
-    // Half of May, less ten days of April.
-    assert_eq!(asks("2026-05-16").await, "150.54");
-    isp.on_again("serviceUnpause", &service).await.done();
-    isp.asks_pause(&service, away(json!({}))).await.done();
-    assert_eq!(asks("2026-05-16").await, "-666.67");
-    assert_eq!(isp.balance_of(&ravi).await, "1000.00", "asking did nothing");
-    app.run_jobs().await;
 }
 
 #[tokio::test]
@@ -429,65 +283,6 @@ async fn what_was_used_in_arrears_is_charged_at_the_end_though_no_run_came() {
             "{credit}: April and three days of May"
         );
     }
-}
-
-#[tokio::test]
-async fn what_an_end_would_cost_knows_the_pause_that_is_going_on() {
-    let app = TestApp::new().await;
-    let isp = app.on("asha").as_owner();
-    isp.bills(json!({ "suspensionCredit": "SHIFT_PERIOD" })).await;
-    let term = json!({ "length": { "unit": "MONTH", "count": 3 }, "charge": "FIXED", "value": "900.00" });
-    let tried = json!({ "minimumTerm": term, "trialDays": 14 });
-    let (ravi, service) = served(&isp, tried).await;
-    // Free days until the 15th, bound until 15 July.
-    isp.asks_pause(&service, json!({ "startsOn": "2026-04-05" })).await.done();
-    day(&app, "2026-04-05").await;
-    day(&app, "2026-05-08").await;
-    let costs = async |on: &str| {
-        let query = format!("query($id: ID!) {{ service(id: $id) {{ earlyEndCharge(on: \"{on}\") {{ amount }} }} }}");
-        let seen = isp.gql(&query, json!({ "id": service })).await.at("service.earlyEndCharge");
-        seen["amount"].as_str().map(str::to_owned)
-    };
-    assert_eq!(costs("2026-05-08").await, None, "its free days are not over");
-    isp.on_again("serviceUnpause", &service).await.done();
-    app.run_jobs().await;
-    // Ten free days were left: bound from 18 May until 17 August.
-    assert_eq!(costs("2026-05-18").await.as_deref(), Some("900.00"));
-    assert_eq!(costs("2026-08-18").await, None);
-    isp.pay(&ravi, "1000.00").await;
-    isp.asks_pause(&service, json!({ "startsOn": "2026-06-01", "endsOn": "2026-06-11" }))
-        .await
-        .done();
-    for _ in 0..2 {
-        assert_eq!(costs("2026-08-26").await.as_deref(), Some("900.00"), "ten days longer");
-        assert_eq!(costs("2026-08-27").await, None);
-        for on in ["2026-05-18", "2026-06-01"] {
-            day(&app, on).await;
-        }
-        assert_eq!(isp.status(&service).await, "SUSPENDED SUBSCRIBER");
-    }
-    isp.end_it(&service).await;
-    app.run_jobs().await;
-}
-
-#[tokio::test]
-async fn a_pause_begins_on_the_day_on_which_the_paid_time_ends() {
-    let app = TestApp::new().await;
-    let isp = app.on("asha").as_owner();
-    isp.bills(json!({ "pauseBySubscriber": true, "graceDays": 5, "renewalLeadDays": 7 }))
-        .await;
-    let first = isp.first_subscriber("ravi").await;
-    isp.portal_password(&first.subscriber).await;
-    isp.pay(&first.subscriber, &first.total).await;
-    app.run_jobs().await;
-    let own = app.on("asha").as_subscriber(&first.account_number);
-    own.asks_pause(&first.service, json!({ "startsOn": "2026-05-01" }))
-        .await
-        .done();
-    for on in ["2026-04-24", "2026-05-01"] {
-        day(&app, on).await;
-    }
-    assert_eq!(isp.status(&first.service).await, "SUSPENDED SUBSCRIBER");
 }
 
 /// It was once on for ever, charged by nobody.

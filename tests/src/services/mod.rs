@@ -11,6 +11,7 @@ mod kill;
 mod lives;
 mod off;
 mod pauses;
+mod pausing;
 mod renewal;
 mod rush;
 mod use_of_network;
