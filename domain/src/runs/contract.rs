@@ -153,7 +153,7 @@ impl Held {
         Ok(charge.is_positive().then_some(charge))
     }
 
-    /// What time off does to a term when it is over has been done, as if it ended on that day or the day that was said.
+    /// Changes the term as the end of time off is going to: on that day, or the day that was said.
     fn as_it_would_be(&self, tx: &TenantTx, term: &mut ServiceTerm, day: NaiveDate) {
         let zone = self.zone(tx);
         let off = self.service.state.suspension().map(|s| s.first_day(zone));

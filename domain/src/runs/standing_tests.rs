@@ -49,6 +49,30 @@ fn course(facts: &Facts, days: &[&str]) -> Vec<Standing> {
     days.iter().map(|d| facts.standing(at(d))).collect()
 }
 
+/// What falls due on the day itself is not overdue: neither what is due then, nor time that is paid until then.
+#[test]
+fn overdue_is_what_was_to_be_paid_before_today() {
+    let prepaid = |paid| charged("2026-05-05", "2026-06-05", paid, "2026-05-05");
+    let april = charged("2026-04-05", "2026-05-05", true, "2026-04-05");
+    for (mode, charged, day, overdue) in [
+        (PaymentMode::Prepaid, vec![april], "2026-05-05", false),
+        (PaymentMode::Prepaid, vec![april], "2026-05-06", true),
+        (PaymentMode::Prepaid, vec![april, prepaid(false)], "2026-05-05", false),
+        (PaymentMode::Prepaid, vec![april, prepaid(false)], "2026-05-06", true),
+        (PaymentMode::Prepaid, vec![april, prepaid(true)], "2026-05-06", false),
+        (PaymentMode::Postpaid, vec![prepaid(false)], "2026-05-05", false),
+        (PaymentMode::Postpaid, vec![prepaid(false)], "2026-05-06", true),
+        (PaymentMode::Postpaid, vec![prepaid(true)], "2026-05-06", false),
+    ] {
+        let noon = at(day) + TimeDelta::hours(12);
+        assert_eq!(
+            facts(mode, 5, charged.clone()).is_overdue(noon),
+            overdue,
+            "{mode:?} {charged:?} on {day}"
+        );
+    }
+}
+
 /// Golden IN-09: renewal due on 5 May, five days of grace, off from 10 May at midnight, on again when paid.
 #[test]
 fn an_unpaid_renewal_has_five_days_of_grace() {

@@ -3,30 +3,14 @@
 use serde_json::{Value, json};
 
 use super::bench::kolkata;
-use crate::harness::{Answer, Ask, TestApp, id, key};
+use super::pauses::{april, day};
+use crate::harness::{Ask, TestApp, id, key};
 
 impl Ask<'_> {
-    pub async fn asks_pause(&self, service: &str, more: Value) -> Answer {
-        let mut input = json!({ "id": service, "idempotencyKey": key() });
-        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        self.mutate("servicePause", input, "service { status }").await
-    }
-
-    pub async fn on_again(&self, mutation: &str, service: &str) -> Answer {
-        let input = json!({ "id": service, "idempotencyKey": key() });
-        self.mutate(mutation, input, "service { status }").await
-    }
-
     pub async fn end_it(&self, service: &str) {
         let input = json!({ "id": service, "reason": "Moved", "idempotencyKey": key() });
         self.mutate("serviceTerminate", input, "service { status }").await.done();
     }
-}
-
-/// Ten in the morning in Kolkata, and what is due on the day is done.
-pub async fn day(app: &TestApp, day: &str) {
-    app.set_clock(&format!("{day}T04:30:00Z")).await;
-    app.run_jobs().await;
 }
 
 /// `(subscriber, service)` with that plan since 1 April.
@@ -43,24 +27,21 @@ async fn who_pauses_at_night_has_no_day_for_nothing() {
     let isp = app.on("asha").as_owner();
     isp.bills(json!({ "suspensionCredit": "CREDIT_DAYS", "pauseBySubscriber": true }))
         .await;
-    let first = isp.first_subscriber("ravi").await;
-    isp.portal_password(&first.subscriber).await;
-    isp.pay(&first.subscriber, &first.total).await;
-    app.run_jobs().await;
+    let first = april(&app, &isp, "ravi").await;
     let own = app.on("asha").as_subscriber(&first.account_number);
     for night in ["2026-04-11", "2026-04-12"] {
         // Five to midnight, and five past.
         app.set_clock(&format!("{night}T18:25:00Z")).await;
-        own.asks_pause(&first.service, json!({})).await.done();
+        own.pause(&first.service, json!({})).await.done();
         app.set_clock(&format!("{night}T18:35:00Z")).await;
-        own.on_again("serviceUnpause", &first.service).await.done();
+        own.unpause(&first.service).await.done();
         app.run_jobs().await;
     }
     assert_eq!(isp.balance_of(&first.subscriber).await, "0.00");
     day(&app, "2026-04-14").await;
-    own.asks_pause(&first.service, json!({})).await.done();
+    own.pause(&first.service, json!({})).await.done();
     day(&app, "2026-04-16").await;
-    own.on_again("serviceUnpause", &first.service).await.done();
+    own.unpause(&first.service).await.done();
     app.run_jobs().await;
     assert_eq!(isp.balance_of(&first.subscriber).await, "-33.33", "the one whole day between");
 }
@@ -76,11 +57,9 @@ async fn days_off_after_the_paid_time_are_not_charged_though_there_is_grace() {
         let isp = app.on("asha").as_owner();
         isp.bills(json!({ "suspensionCredit": credit, "graceDays": 5, "renewalLeadDays": 0 }))
             .await;
-        let first = isp.first_subscriber("ravi").await;
-        isp.pay(&first.subscriber, &first.total).await;
-        app.run_jobs().await;
+        let first = april(&app, &isp, "ravi").await;
         let away = json!({ "startsOn": "2026-05-01", "endsOn": "2026-05-04" });
-        isp.asks_pause(&first.service, away).await.done();
+        isp.pause(&first.service, away).await.done();
         day(&app, "2026-05-01").await;
         assert_eq!(isp.status(&first.service).await, "SUSPENDED SUBSCRIBER");
         day(&app, "2026-05-04").await;
@@ -98,7 +77,7 @@ async fn what_was_charged_in_arrears_for_days_off_is_given_back() {
         isp.bills(json!({ "suspensionCredit": credit, "dueDays": 60 })).await;
         let (ravi, service) = served(&isp, json!({ "paymentMode": "POSTPAID", "billIn": "ARREARS" })).await;
         let away = json!({ "startsOn": "2026-04-11", "endsOn": "2026-05-10" });
-        isp.asks_pause(&service, away).await.done();
+        isp.pause(&service, away).await.done();
         for on in ["2026-04-11", "2026-05-01"] {
             day(&app, on).await;
         }
@@ -123,7 +102,7 @@ async fn who_ends_a_service_that_is_off_pays_for_no_time_off() {
         let isp = app.on("asha").as_owner();
         isp.bills(json!({ "suspensionCredit": credit, "dueDays": 200 })).await;
         let (ravi, service) = served(&isp, json!({ "paymentMode": "POSTPAID", "billIn": "ARREARS" })).await;
-        isp.asks_pause(&service, json!({ "startsOn": "2026-04-11" })).await.done();
+        isp.pause(&service, json!({ "startsOn": "2026-04-11" })).await.done();
         for on in ["2026-04-11", "2026-05-01", "2026-06-01", "2026-07-11"] {
             day(&app, on).await;
         }
@@ -142,9 +121,9 @@ async fn what_was_used_before_a_pause_is_charged_though_no_run_came() {
     app.run_jobs().await;
     // No run since the end of April.
     app.set_clock("2026-05-03T04:30:00Z").await;
-    isp.asks_pause(&service, json!({})).await.done();
+    isp.pause(&service, json!({})).await.done();
     day(&app, "2026-05-10").await;
-    isp.on_again("serviceUnpause", &service).await.done();
+    isp.unpause(&service).await.done();
     day(&app, "2026-05-11").await;
     let issued = isp.invoices_of(&ravi).await;
     // The third was a day of service.
@@ -162,11 +141,11 @@ async fn a_change_of_plan_does_not_go_back_behind_a_pause_that_has_just_ended() 
         .plan("dearer", json!({ "paymentMode": "POSTPAID", "price": "1500.00" }))
         .await;
     let (ravi, service) = served(&isp, json!({ "paymentMode": "POSTPAID" })).await;
-    isp.asks_pause(&service, json!({ "startsOn": "2026-04-11" })).await.done();
+    isp.pause(&service, json!({ "startsOn": "2026-04-11" })).await.done();
     for on in ["2026-04-11", "2026-05-10"] {
         day(&app, on).await;
     }
-    isp.on_again("serviceUnpause", &service).await.done();
+    isp.unpause(&service).await.done();
     let change =
         json!({ "id": service, "planId": dearer, "timing": "NOW", "effectiveOn": "2026-04-05", "idempotencyKey": key() });
     let refused = isp.mutate("serviceChangePlan", change, "service { id }").await;
@@ -210,7 +189,7 @@ async fn who_comes_back_to_a_debt_does_not_pay_for_the_days_before() {
         let (ravi, service) = served(&isp, plan).await;
         // Nine days of service.
         let away = json!({ "startsOn": "2026-04-10", "endsOn": "2026-05-20" });
-        isp.asks_pause(&service, away).await.done();
+        isp.pause(&service, away).await.done();
         for on in ["2026-04-09", "2026-04-10", "2026-05-01", "2026-05-20"] {
             day(&app, on).await;
         }
@@ -247,10 +226,8 @@ async fn days_off_in_grace_are_not_charged_when_credit_renews() {
     let isp = app.on("asha").as_owner();
     isp.bills(json!({ "suspensionCredit": "CREDIT_DAYS", "prepaidRenewal": "WHEN_COVERED", "graceDays": 10 }))
         .await;
-    let first = isp.first_subscriber("ravi").await;
-    isp.pay(&first.subscriber, &first.total).await;
-    app.run_jobs().await;
-    isp.asks_pause(&first.service, json!({ "startsOn": "2026-05-03", "endsOn": "2026-05-08" }))
+    let first = april(&app, &isp, "ravi").await;
+    isp.pause(&first.service, json!({ "startsOn": "2026-05-03", "endsOn": "2026-05-08" }))
         .await
         .done();
     for on in ["2026-05-01", "2026-05-03", "2026-05-08"] {
@@ -300,7 +277,7 @@ async fn who_comes_back_to_a_plan_that_waits_for_credit_is_not_on_for_nothing() 
     isp.mutate("serviceChangePlan", change, "service { id }").await.done();
     day(&app, "2026-05-01").await;
     assert_eq!(isp.balance_of(&ravi).await, "1000.00");
-    isp.on_again("serviceResume", &service).await.done();
+    isp.resume(&service).await.done();
     app.run_jobs().await;
     isp.pay(&ravi, "333.33").await;
     for on in ["2026-05-02", "2026-05-03", "2026-05-04"] {
@@ -326,7 +303,7 @@ async fn what_was_used_before_days_off_is_credited_not_withdrawn() {
         day(&app, "2026-04-03").await;
         isp.suspend(&service).await;
         day(&app, "2026-04-11").await;
-        isp.on_again("serviceResume", &service).await.done();
+        isp.resume(&service).await.done();
         app.run_jobs().await;
         assert_eq!(isp.balance_of(&ravi).await, "66.67", "{credit}: two days");
         let query = "query($id: ID!) { subscriber(id: $id) { invoices(first: 9) { nodes { id } } } }";

@@ -9,13 +9,13 @@ use crate::harness::{Answer, Ask, FirstSubscriber, TestApp, key};
 const PAUSE: &str = "service { status suspension { cause reason } pause { startsOn endsOn hasBegun } nextBillingDate }";
 
 impl Ask<'_> {
-    async fn pause(&self, service: &str, more: Value) -> Answer {
+    pub async fn pause(&self, service: &str, more: Value) -> Answer {
         let mut input = json!({ "id": service, "idempotencyKey": key() });
         input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         self.mutate("servicePause", input, PAUSE).await
     }
 
-    async fn unpause(&self, service: &str) -> Answer {
+    pub async fn unpause(&self, service: &str) -> Answer {
         let input = json!({ "id": service, "idempotencyKey": key() });
         self.mutate("serviceUnpause", input, PAUSE).await
     }
@@ -28,13 +28,13 @@ impl Ask<'_> {
 }
 
 /// It is ten in the morning in Kolkata, and what is due on the day is done.
-async fn day(app: &TestApp, day: &str) {
+pub async fn day(app: &TestApp, day: &str) {
     app.set_clock(&format!("{day}T04:30:00Z")).await;
     app.run_jobs().await;
 }
 
 /// Paid for April, thirty days at 1000.00, with a password for the portal.
-async fn april(app: &TestApp, isp: &Ask<'_>, name: &str) -> FirstSubscriber {
+pub async fn april(app: &TestApp, isp: &Ask<'_>, name: &str) -> FirstSubscriber {
     let first = isp.first_subscriber(name).await;
     isp.portal_password(&first.subscriber).await;
     isp.pay(&first.subscriber, &first.total).await;
