@@ -9,6 +9,21 @@ use super::process::{Running, http_client};
 use crate::harness::TestApp;
 use crate::jobs::probe::{enqueue, until};
 
+/// The job of this test: the day's own, which have a key, may be waiting as well, and are given back when nobody began them.
+const OURS: &str = "FROM platform.job WHERE kind = 'upkeep.forget_keys' AND dedup_key IS NULL";
+
+/// Until a worker has begun with our job.
+async fn begun(observer: &mut PgConnection) {
+    let claimed = format!("SELECT EXISTS (SELECT {OURS} AND lease IS NOT NULL)");
+    until("our job is begun", Duration::from_secs(30), async || {
+        sqlx::query_scalar(AssertSqlSafe(claimed.clone()))
+            .fetch_one(&mut *observer)
+            .await
+            .unwrap()
+    })
+    .await;
+}
+
 /// Until a statement like this waits for somebody's lock.
 async fn waits(observer: &mut PgConnection, statement: &str) {
     let waiting = "SELECT EXISTS (SELECT FROM pg_stat_activity
@@ -41,6 +56,7 @@ async fn told_to_stop_it_finishes_what_it_was_asked_and_ends_well() {
     of_job.execute(AssertSqlSafe(hold)).await.unwrap();
     enqueue(&app.db, tenant, "upkeep.forget_keys", "'{\"date\": \"2026-04-01\"}'", 0, 1).await;
     let mut observer = app.db.admin().await;
+    begun(&mut observer).await;
     waits(&mut observer, "DELETE FROM idempotency%").await;
     let (url, http) = (format!("{}/graphql", server.public), server.http.clone());
     let under_way = tokio::spawn(async move {
@@ -74,9 +90,11 @@ async fn told_to_stop_it_finishes_what_it_was_asked_and_ends_well() {
     assert!(answer.contains("Asha at last"), "{answer}");
     let status = server.ended(Duration::from_secs(10)).await;
     assert!(status.success(), "{status}\n{}", server.log());
-    // The day's own jobs, which have a key, may have been given back.
-    let ours = "SELECT count(*) FROM platform.job WHERE kind = 'upkeep.forget_keys' AND dedup_key IS NULL";
-    let left: i64 = sqlx::query_scalar(ours).fetch_one(&mut observer).await.unwrap();
+    let left = format!("SELECT count(*) {OURS}");
+    let left: i64 = sqlx::query_scalar(AssertSqlSafe(left))
+        .fetch_one(&mut observer)
+        .await
+        .unwrap();
     assert_eq!(left, 0, "the job was finished");
 }
 
