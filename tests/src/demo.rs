@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::net::UdpSocket;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -12,16 +11,11 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use crate::books::readers::{read_balances, run};
-use crate::harness::{Process, SECRET, binary, cluster, connect, execute, root};
+use crate::harness::{Process, SECRET, binary, cluster, connect, execute, free_port, root};
 use crate::jobs::probe::until;
-use crate::operations::process::{free_port, http_client};
+use crate::operations::process::http_client;
 
 const ISPS: [(&str, &str); 3] = [("tarang", "INR"), ("pwani", "KES"), ("tarang-udupi", "INR")];
-
-fn free_udp_port() -> String {
-    let port = UdpSocket::bind("127.0.0.1:0").and_then(|s| s.local_addr()).unwrap().port();
-    port.to_string()
-}
 
 /// The demo, up.
 struct Demo {
@@ -47,8 +41,8 @@ impl Demo {
             .env("TRUNKLINE_DATA_DIR", dir)
             .env("TRUNKLINE_LISTEN", format!("127.0.0.1:{port}"))
             .env("TRUNKLINE_OPS_LISTEN", format!("127.0.0.1:{}", free_port()))
-            .env("TRUNKLINE_RADIUS_AUTH_PORT", free_udp_port())
-            .env("TRUNKLINE_RADIUS_ACCT_PORT", free_udp_port())
+            .env("TRUNKLINE_RADIUS_AUTH_PORT", free_port().to_string())
+            .env("TRUNKLINE_RADIUS_ACCT_PORT", free_port().to_string())
             .env("TRUNKLINE_SECRET_KEY", std::str::from_utf8(SECRET).unwrap())
             .current_dir(root())
             .stdin(Stdio::null())

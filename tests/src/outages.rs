@@ -152,7 +152,7 @@ async fn limited(limits: Limits) -> TestApp {
 /// serves the next request.
 #[tokio::test]
 async fn a_stuck_statement_is_refused_in_time() {
-    let (short, long) = (Duration::from_millis(300), Duration::from_secs(60));
+    let (short, long) = (Duration::from_secs(2), Duration::from_secs(60));
     for (statement, lock) in [(short, long), (long, short)] {
         let app = limited(Limits {
             statement,
@@ -176,7 +176,7 @@ async fn a_stuck_statement_is_refused_in_time() {
             "address": { "line1": "1 MG Road", "city": "Bengaluru", "region": "KA", "country": "IN" } });
         let mutation = owner.mutate("subscriberCreate", input.clone(), "subscriber { id }").await;
         assert!(unavailable(&mutation), "{}", mutation.text);
-        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
         execute(&mut holder, "ROLLBACK".into()).await;
         owner.mutate("subscriberCreate", input, "subscriber { id }").await.done();
         for _ in 0..12 {
@@ -195,7 +195,7 @@ async fn a_stuck_statement_is_refused_in_time() {
 #[tokio::test]
 async fn a_transaction_that_stands_still_is_ended() {
     let app = limited(Limits {
-        idle_in_transaction: Duration::from_millis(200),
+        idle_in_transaction: Duration::from_secs(2),
         ..Limits::default()
     })
     .await;
@@ -203,7 +203,7 @@ async fn a_transaction_that_stands_still_is_ended() {
     let inside = TenantDb::new(app.app.database.clone(), tenant, Arc::new(Actor::System));
     let tx = inside.begin(false).await.unwrap();
     tx.sql("SELECT 1").run().await.unwrap();
-    tokio::time::sleep(Duration::from_millis(600)).await;
+    tokio::time::sleep(Duration::from_secs(4)).await;
     let ended = tx.sql("SELECT 1").run().await.unwrap_err();
     assert!(matches!(ended, Error::Unavailable(_)), "{ended:?}");
     drop(tx);

@@ -111,7 +111,7 @@ impl Registry {
     }
 
     /// Events and who handles them.
-    pub(super) fn handlers(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+    pub fn handlers(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         self.handlers.iter().copied()
     }
 

@@ -107,7 +107,7 @@ async fn a_thousand_entries_are_one_quick_answer() {
         );
     }
     println!("a statement of 1,000 entries: {quickest:?}");
-    assert!(quickest < std::time::Duration::from_secs(2), "{quickest:?}");
+    assert!(quickest < std::time::Duration::from_secs(10), "{quickest:?}");
     let all = owner.gql(STATEMENT, json!({ "id": other.subscriber })).await;
     assert_eq!(all.code().as_deref(), Some("BAD_ARGUMENT"), "ask for a shorter time");
     app.jobs_may_remain();

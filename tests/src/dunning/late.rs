@@ -145,7 +145,7 @@ async fn while_the_platform_has_closed_an_isp_nothing_is_charged_and_nobody_cut(
     assert_eq!(runs, ["CANCELLED"]);
     app.set_clock("2026-05-01T01:40:00Z").await;
     app.close(true).await;
-    app.set_clock("2026-05-01T02:31:00Z").await;
+    app.set_clock("2026-05-01T02:45:00Z").await;
     app.run_jobs().await;
     assert_eq!(
         app.texts(state).await,

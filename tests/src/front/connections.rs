@@ -9,11 +9,19 @@ use tokio::sync::oneshot;
 use trunkline_api::http::server::{Patience, serve};
 
 use crate::harness::TestApp;
+use crate::jobs::probe::until;
 
 const PATIENCE: Patience = Patience {
     headers: Duration::from_millis(700),
     silence: Duration::from_millis(1_500),
     connections: 4,
+};
+
+/// For callers that are slow only because the machine is.
+const PATIENT: Patience = Patience {
+    headers: Duration::from_secs(60),
+    silence: Duration::from_secs(60),
+    ..PATIENCE
 };
 
 /// A server that is stopped when the sender goes.
@@ -149,14 +157,9 @@ async fn a_body_that_drips_is_not_waited_for() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn there_are_only_so_many_connections() {
     let app = TestApp::new().await;
-    let patience = Patience {
-        silence: Duration::from_secs(20),
-        headers: Duration::from_secs(20),
-        ..PATIENCE
-    };
-    let (address, _stop, _server) = listen(&app, patience).await;
+    let (address, _stop, _server) = listen(&app, PATIENT).await;
     let mut held = Vec::new();
-    for _ in 0..patience.connections {
+    for _ in 0..PATIENT.connections {
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all(b"POST /graphql HTTP/1.1\r\n").await.unwrap();
         held.push(stream);
@@ -170,11 +173,12 @@ async fn there_are_only_so_many_connections() {
         "{answer}"
     );
     held.clear();
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(request(ASKING).as_bytes()).await.unwrap();
-    let answer = read(&mut stream, Duration::from_secs(5)).await;
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    until("there is room again", Duration::from_secs(30), async || {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let _ = stream.write_all(request(ASKING).as_bytes()).await;
+        read(&mut stream, Duration::from_secs(30)).await.starts_with("HTTP/1.1 200")
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -237,20 +241,26 @@ async fn http_2_is_spoken_with_who_begins_with_it() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stop_lets_what_is_under_way_end() {
     let app = TestApp::new().await;
-    let (address, stop, server) = listen(&app, PATIENCE).await;
+    let (address, stop, server) = listen(&app, PATIENT).await;
     let body = r#"{"query":"mutation { sessionCreate(input: {email: \"owner@asha.example\", password: \"wrong-wrong\"}) { userErrors { code } } }"}"#;
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = request(body);
+    let request = request(body).replacen("\r\n", "\r\nexpect: 100-continue\r\n", 1);
     let (head, tail) = request.split_at(request.len() - 10);
     stream.write_all(head.as_bytes()).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    // The server says so when it begins to read the body: the request is under way.
+    let mut said = [0; b"HTTP/1.1 100 Continue\r\n\r\n".len()];
+    let said_so = tokio::time::timeout(Duration::from_secs(30), stream.read_exact(&mut said));
+    said_so.await.expect("it reads the body").unwrap();
+    assert_eq!(&said, b"HTTP/1.1 100 Continue\r\n\r\n");
     stop.send(()).unwrap();
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    assert!(TcpStream::connect(address).await.is_err(), "nobody new is let in");
+    until("nobody new is let in", Duration::from_secs(10), async || {
+        TcpStream::connect(address).await.is_err()
+    })
+    .await;
     stream.write_all(tail.as_bytes()).await.unwrap();
-    let answer = read(&mut stream, Duration::from_secs(5)).await;
+    let answer = read(&mut stream, Duration::from_secs(30)).await;
     assert!(answer.contains("INVALID_CREDENTIALS"), "{answer}");
-    tokio::time::timeout(Duration::from_secs(5), server)
+    tokio::time::timeout(Duration::from_secs(30), server)
         .await
         .expect("it ends")
         .unwrap();

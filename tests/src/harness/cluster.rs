@@ -1,7 +1,7 @@
 //! The run's own PostgreSQL: started at its first use on a free loopback port, gone with this process however it ends.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use super::keeper::Keeper;
+use super::process::free_port;
 
 /// Nothing that is written here has to survive.
 const SETTINGS: &str = "
@@ -78,7 +79,7 @@ fn start() -> Cluster {
         ])
         .args(["--auth-local=trust", "--auth-host=scram-sha-256"])
         .arg(format!("--pwfile={}", dir.join("password").display())));
-    let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).unwrap().port();
+    let port = free_port();
     let conf = data.join("postgresql.conf");
     let text = fs::read_to_string(&conf).unwrap();
     fs::write(

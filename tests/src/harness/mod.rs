@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 pub use app::{Answer, Ask, START, TestApp, Who};
 pub use cluster::cluster;
 pub use database::{PASSWORD, SECRET, TestDb, TestTenant, connect, execute, open_bare_tenant, secret_key, settings};
-pub use process::{Process, binary};
+pub use process::{Process, binary, free_port};
 pub use radius::{FreeRadius, Nas};
 pub use shop::{FirstSubscriber, id, key};
 

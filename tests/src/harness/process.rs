@@ -1,7 +1,9 @@
 //! Programs of a test, as processes of their own.
 
+use std::net::{TcpListener, UdpSocket};
 use std::process::{Child, Command};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use super::{env, root};
 
@@ -18,6 +20,20 @@ pub fn binary() -> std::path::PathBuf {
     // <target>/debug/deps/suite-… → <target>/debug/trunkline
     let suite = std::env::current_exe().unwrap();
     suite.parent().and_then(|deps| deps.parent()).unwrap().join("trunkline")
+}
+
+/// A port that nobody has, of TCP and UDP alike, for a program that is yet to be started. It is below those that the system
+/// gives to connections: one of them might be somebody else's before the program listens on it.
+pub fn free_port() -> u16 {
+    const PORTS: u32 = 12_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Runs side by side begin in different places.
+    let first = std::process::id().wrapping_mul(997);
+    (0..PORTS)
+        .map(|_| first.wrapping_add(NEXT.fetch_add(1, Relaxed)) % PORTS)
+        .map(|n| 20_000 + u16::try_from(n).unwrap())
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok() && UdpSocket::bind(("127.0.0.1", *port)).is_ok())
+        .expect("a port that is free")
 }
 
 /// A child that does not outlive its test.

@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 use std::fs;
-use std::net::UdpSocket;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -12,6 +11,7 @@ use trunkline_migration::role_password;
 use super::cluster::cluster;
 use super::database::{SECRET, TestDb};
 use super::keeper::Keeper;
+use super::process::free_port;
 use super::root;
 
 const STATUS_CLIENT: &str = "127.0.0.250";
@@ -76,7 +76,7 @@ impl FreeRadius {
             secret: STATUS_SECRET,
         };
         while radclient(it.auth, "status", &status, &[], "0.3").await.code.is_none() {
-            if begun.elapsed() > Duration::from_secs(20) {
+            if begun.elapsed() > Duration::from_secs(60) {
                 let log = |name| fs::read_to_string(dir.join(name)).unwrap_or_default();
                 panic!(
                     "FreeRADIUS (apt-get install freeradius freeradius-postgresql freeradius-utils) did not start:\n{}{}",
@@ -96,7 +96,7 @@ impl FreeRadius {
             ("User-Password", password),
             ("Calling-Station-Id", device),
         ];
-        radclient(self.auth, "auth", nas, &attributes, "3").await
+        radclient(self.auth, "auth", nas, &attributes, "20").await
     }
 
     /// As [`Self::login`] where no answer is expected.
@@ -113,7 +113,7 @@ impl FreeRadius {
             ("Acct-Session-Id", session),
         ];
         all.extend_from_slice(attributes);
-        let reply = radclient(self.acct, "acct", nas, &all, "3").await;
+        let reply = radclient(self.acct, "acct", nas, &all, "20").await;
         reply.code.as_deref() == Some("Accounting-Response")
     }
 }
@@ -176,8 +176,4 @@ async fn radclient(port: u16, kind: &str, nas: &Nas, attributes: &[(&str, &str)]
         code,
         text: received.unwrap_or(text),
     }
-}
-
-fn free_port() -> u16 {
-    UdpSocket::bind("127.0.0.1:0").and_then(|s| s.local_addr()).unwrap().port()
 }

@@ -77,7 +77,7 @@ async fn a_new_key_is_known_before_it_signs_and_the_old_one_goes_after_its_last_
     let published: Vec<String> = after.public_keys().await.unwrap().into_iter().map(|k| k.kid).collect();
     assert_eq!(published, [new.clone(), kid(&first)]);
 
-    app.set_clock("2026-04-01T00:10:01Z").await;
+    app.set_clock("2026-04-01T00:11:00Z").await;
     let (after, second) = process(&app).await;
     assert_eq!(kid(&second), new);
     after.authenticate(None, &still_old).await.unwrap();

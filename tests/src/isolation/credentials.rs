@@ -64,7 +64,7 @@ async fn a_credential_that_is_over_is_none() {
             host.as_subscriber(&world.first.account_number).token().await,
         ),
     ];
-    app.set_clock(&START.replace("T04:30", "T04:46")).await;
+    app.set_clock(&START.replace("T04:30", "T05:30")).await;
     refused_everywhere(&host, &world, &expired).await;
 
     let mut over = Vec::new();

@@ -123,7 +123,7 @@ async fn misread(tx: &TenantTx) -> trunkline_domain::Result<()> {
 pub const SETTINGS: WorkerSettings = WorkerSettings {
     places: 4,
     lease: Duration::from_secs(2),
-    grace: Duration::from_secs(1),
+    grace: Duration::from_secs(5),
 };
 
 /// A worker for probes over the test's database.

@@ -9,7 +9,7 @@ use futures::StreamExt;
 use futures::future::join_all;
 use futures::stream;
 use serde_json::json;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 use trunkline_domain::Actor;
 use trunkline_domain::runs;
@@ -144,16 +144,22 @@ async fn open(app: &TestApp, slug: &str) {
         .unwrap();
 }
 
-/// Starts a runner as a process of its own and kills it with SIGKILL once it has told of so many ISPs; of how many it told.
+/// Starts a runner as a process of its own and kills it with SIGKILL once it has told of so many ISPs; of how many it told. It
+/// goes on from each when it is told to, so that a busy machine does not let it get to the end first.
 async fn kill_after(app: &TestApp, enough: usize) -> usize {
     let mut runner = start(&settings(&app.db).admin_url);
     let mut lines = BufReader::new(runner.stdout.take().unwrap()).lines();
+    let mut go_on = runner.stdin.take().unwrap();
     let mut migrated = 0;
     while let Some(line) = lines.next_line().await.unwrap() {
-        migrated += usize::from(line.starts_with("migrated "));
+        if !line.starts_with("migrated ") {
+            continue;
+        }
+        migrated += 1;
         if migrated == enough {
             break;
         }
+        go_on.write_all(b"\n").await.unwrap();
     }
     assert_eq!(migrated, enough, "the runner ended before it could be killed");
     runner.kill().await.expect("SIGKILL");
@@ -165,7 +171,7 @@ fn start(url: &str) -> Child {
     Command::new(std::env::current_exe().unwrap())
         .args(["migrations::kill::process", "--exact", "--ignored", "--nocapture"])
         .env("TRUNKLINE_TEST_RUNNER", url)
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
         .kill_on_drop(true)
@@ -183,6 +189,7 @@ async fn process() {
     opts.progress = Arc::new(|p| {
         if let Progress::Migrated { slug, .. } = p {
             println!("\nmigrated {slug}");
+            std::io::stdin().read_line(&mut String::new()).unwrap();
         }
     });
     run(&opts).await.unwrap();

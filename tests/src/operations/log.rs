@@ -260,7 +260,7 @@ async fn mishaps(app: &TestApp, server: &Running, host: &str) -> String {
             .await
             .unwrap();
     }
-    until("failures of jobs are logged", Duration::from_secs(20), async || {
+    until("failures of jobs are logged", Duration::from_secs(60), async || {
         server.log().matches("job failed").count() >= 2
     })
     .await;

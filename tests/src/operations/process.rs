@@ -1,14 +1,13 @@
 //! `trunkline` as a process, with a log that can be read and a port for operators.
 
 use std::fs::File;
-use std::net::TcpListener;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::{PASSWORD, Process, SECRET, TestDb, binary, settings};
+use crate::harness::{PASSWORD, Process, SECRET, TestDb, binary, free_port, settings};
 use crate::jobs::probe::until;
 
 /// A process that serves, and works unless told otherwise.
@@ -18,10 +17,6 @@ pub struct Running {
     pub ops: String,
     pub http: reqwest::Client,
     log: tempfile::NamedTempFile,
-}
-
-pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).unwrap().port()
 }
 
 /// reqwest is compiled without a provider of cryptography, and asks for one also where it is not used.

@@ -45,7 +45,7 @@ const RENAME: &str = "mutation { brandingUpdate(input: { expectedVersion: 1, dis
 async fn told_to_stop_it_finishes_what_it_was_asked_and_ends_well() {
     let app = TestApp::new().await;
     app.jobs_may_remain();
-    let mut server = Running::start(&app.db, &[("TRUNKLINE_DRAIN_SECONDS", "3")]).await;
+    let mut server = Running::start(&app.db, &[("TRUNKLINE_DRAIN_SECONDS", "5")]).await;
     let owner = server.sign_in("asha.localhost", "owner@asha.example").await;
     // A request and a job that are under way: they wait for what somebody else holds.
     let tenant = &app.db.tenants[0];
@@ -70,14 +70,14 @@ async fn told_to_stop_it_finishes_what_it_was_asked_and_ends_well() {
     of_job.execute("COMMIT").await.unwrap();
 
     // Those who balance load hear of it while everything is still answered.
-    until("it is not ready", Duration::from_secs(2), async || {
+    until("it is not ready", Duration::from_secs(4), async || {
         server.ready().await == Some(503)
     })
     .await;
     let (status, body) = server.ask("asha.localhost", None, "{ __typename }", json!({})).await;
     assert_eq!((status, &body["data"]["__typename"]), (200, &json!("Query")));
     // Then nobody new is let in, and what is under way goes on. Operators are answered to the last.
-    until("nobody new is let in", Duration::from_secs(10), async || {
+    until("nobody new is let in", Duration::from_secs(30), async || {
         // Without connections of before.
         let anew = http_client().get(format!("{}/healthz", server.public));
         anew.send().await.is_err()
@@ -88,7 +88,7 @@ async fn told_to_stop_it_finishes_what_it_was_asked_and_ends_well() {
     of_request.execute("COMMIT").await.unwrap();
     let answer = under_way.await.unwrap();
     assert!(answer.contains("Asha at last"), "{answer}");
-    let status = server.ended(Duration::from_secs(10)).await;
+    let status = server.ended(Duration::from_secs(60)).await;
     assert!(status.success(), "{status}\n{}", server.log());
     let left = format!("SELECT count(*) {OURS}");
     let left: i64 = sqlx::query_scalar(AssertSqlSafe(left))
@@ -104,17 +104,17 @@ async fn told_twice_it_ends_at_once() {
     app.jobs_may_remain();
     let mut server = Running::start(&app.db, &[("TRUNKLINE_DRAIN_SECONDS", "60")]).await;
     server.process.signal("TERM");
-    until("it is not ready", Duration::from_secs(5), async || {
+    until("it is not ready", Duration::from_secs(30), async || {
         server.ready().await == Some(503)
     })
     .await;
     assert!(server.process.0.try_wait().unwrap().is_none());
     server.process.signal("TERM");
-    let status = server.ended(Duration::from_secs(5)).await;
+    let status = server.ended(Duration::from_secs(30)).await;
     assert_eq!(status.code(), Some(143), "{}", server.log());
     // Ctrl-C is somebody who waits: no drain.
     let mut server = Running::start(&app.db, &[("TRUNKLINE_DRAIN_SECONDS", "60")]).await;
     server.process.signal("INT");
-    let status = server.ended(Duration::from_secs(10)).await;
+    let status = server.ended(Duration::from_secs(30)).await;
     assert!(status.success(), "{status}\n{}", server.log());
 }

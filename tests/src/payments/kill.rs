@@ -1,7 +1,6 @@
 //! The server is killed in the middle of payments. Callers repeat what they asked for: each payment exists once.
 
 use std::collections::BTreeSet;
-use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -16,7 +15,7 @@ use trunkline_domain::kernel::Clock;
 use trunkline_domain::kernel::db::TenantDb;
 
 use super::books;
-use crate::harness::{SECRET, TestApp, binary, env, key, settings};
+use crate::harness::{SECRET, TestApp, binary, env, free_port, key, settings};
 
 const CALLS: usize = 200;
 const SUBSCRIBERS: usize = 10;
@@ -119,7 +118,7 @@ struct Server {
 
 impl Server {
     async fn start(app: &TestApp) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).unwrap().port();
+        let port = free_port();
         let child = Command::new(binary())
             .args(["serve", "--work"])
             .env_clear()
@@ -180,16 +179,21 @@ impl Drop for Server {
     }
 }
 
-/// None when the connection broke; an answer must be a payment.
+/// None when the connection broke; an answer must be a payment. Asks again when the server was too busy to begin.
 async fn record(address: &str, token: &str, input: &Value) -> Option<String> {
     let query = "mutation($input: PaymentRecordInput!) {
         paymentRecord(input: $input) { payment { id } userErrors { field code message } } }";
     let body = json!({ "query": query, "variables": { "input": input } }).to_string();
     let head = format!("POST /graphql HTTP/1.1\r\nContent-Type: application/json\r\nAuthorization: Bearer {token}");
-    let text = exchange(address, &head, &body).await?;
-    let body: Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"));
-    let id = body.pointer("/data/paymentRecord/payment/id").and_then(Value::as_str);
-    Some(id.unwrap_or_else(|| panic!("no payment: {text}")).to_owned())
+    loop {
+        let text = exchange(address, &head, &body).await?;
+        let answer: Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"));
+        let code = answer.pointer("/errors/0/extensions/code").and_then(Value::as_str);
+        if code != Some("UNAVAILABLE") {
+            let id = answer.pointer("/data/paymentRecord/payment/id").and_then(Value::as_str);
+            return Some(id.unwrap_or_else(|| panic!("no payment: {text}")).to_owned());
+        }
+    }
 }
 
 /// One request on a connection of its own; the body of a whole answer.

@@ -31,6 +31,15 @@ fn built() -> PathBuf {
     target.join("render/release/trunkline-render")
 }
 
+/// So much that no document of these tests runs into it.
+fn patient() -> Limits {
+    Limits {
+        cpu_seconds: 60,
+        wall: Duration::from_secs(60),
+        ..Limits::default()
+    }
+}
+
 /// A renderer that writes its process id into `pid`.
 fn known_by(dir: &Path) -> Renderers {
     let program = dir.join("renderer");
@@ -41,11 +50,11 @@ fn known_by(dir: &Path) -> Renderers {
     );
     std::fs::write(&program, script).unwrap();
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
-    Renderers::new(Some(program), Limits::default())
+    Renderers::new(Some(program), patient())
 }
 
 async fn pid(dir: &Path) -> u32 {
-    for _ in 0..500 {
+    for _ in 0..3_000 {
         if let Some(pid) = std::fs::read_to_string(dir.join("pid"))
             .ok()
             .and_then(|t| t.trim().parse().ok())
@@ -90,16 +99,23 @@ async fn whoever_does_not_wait_leaves_no_process_at_work() {
     let dir = tempfile::tempdir().unwrap();
     let renderers = known_by(dir.path());
     let endless = sheet(ENDLESS);
-    let given_up = tokio::time::timeout(Duration::from_millis(400), renderers.pdf(1, &endless)).await;
-    assert!(given_up.is_err());
-    let process = PathBuf::from(format!("/proc/{}", pid(dir.path()).await));
+    let at_work = async {
+        let pid = pid(dir.path()).await;
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        pid
+    };
+    let pid = tokio::select! {
+        made = renderers.pdf(1, &endless) => panic!("an endless document has ended: {made:?}"),
+        pid = at_work => pid,
+    };
+    let process = PathBuf::from(format!("/proc/{pid}"));
     let begun = Instant::now();
     while process.exists()
         && !std::fs::read_to_string(process.join("status"))
             .unwrap_or_default()
             .contains("Z (zombie)")
     {
-        assert!(begun.elapsed() < Duration::from_secs(3), "it goes on");
+        assert!(begun.elapsed() < Duration::from_secs(30), "it goes on");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     good(&renderers).await;
@@ -127,7 +143,7 @@ fn it_ends_with_its_parent() {
     drop(pipe);
     let begun = Instant::now();
     while child.try_wait().unwrap().is_none() {
-        assert!(begun.elapsed() < Duration::from_secs(3), "it goes on");
+        assert!(begun.elapsed() < Duration::from_secs(30), "it goes on");
         std::thread::sleep(Duration::from_millis(10));
     }
 }
@@ -170,7 +186,7 @@ async fn without_the_program_documents_are_unavailable() {
 /// An ISP whose templates never end takes its own turns, and leaves others theirs.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_isp_does_not_hold_up_the_others() {
-    let renderers = renderers(Limits::default());
+    let renderers = renderers(patient());
     let hostile: Vec<_> = (0..6).map(|n| sheet(&format!("{ENDLESS} // {n}"))).collect();
     let storm = futures::future::join_all(hostile.iter().map(|s| renderers.pdf(2, s)));
     let other = async {
@@ -181,6 +197,6 @@ async fn one_isp_does_not_hold_up_the_others() {
     };
     tokio::select! {
         _ = storm => panic!("six endless documents have ended first"),
-        took = other => assert!(took < Duration::from_secs(4), "{took:?}"),
+        took = other => assert!(took < Duration::from_secs(30), "{took:?}"),
     }
 }

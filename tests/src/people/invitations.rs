@@ -120,7 +120,7 @@ async fn an_invitation_ends_by_revocation_replacement_and_time() {
     assert_eq!(accept(&nobody, &replaced).await.refusals(), REFUSED);
     assert_eq!(open(&app).await, ["NIA@mail.example"]);
 
-    app.set_clock("2026-04-08T04:31:00Z").await;
+    app.set_clock("2026-04-08T05:30:00Z").await;
     assert_eq!(accept(&nobody, &late).await.refusals(), REFUSED);
     assert!(open(&app).await.is_empty());
     // An expired invitation holds its role no longer.

@@ -180,7 +180,7 @@ async fn killed_again_and_again_a_run_bills_as_if_undisturbed() {
 
     // Small ones, so that there are more of them than kills.
     ask_for_run(&app, killed, services / 60).await;
-    let mut done: i64 = 0;
+    let (mut done, mut landed): (i64, i64) = (0, 0);
     for kill in 0..kills {
         let worker = spawn(&app.db, "services::kill::worker_process");
         // Each worker gets a little further than the one before.
@@ -193,11 +193,15 @@ async fn killed_again_and_again_a_run_bills_as_if_undisturbed() {
         tokio::time::sleep(Duration::from_millis(pause)).await;
         worker.kill();
         done = invoices(&mut admin, killed).await - before;
-        assert!(
-            done < made,
-            "{done} of {made} invoices at kill {kill}: it came too late to prove anything"
-        );
+        if done >= made {
+            break;
+        }
+        landed += 1;
     }
+    assert!(
+        landed >= kills / 2,
+        "only {landed} of {kills} kills came before the run was done: too few to prove anything"
+    );
     let worker = spawn(&app.db, "services::kill::worker_process");
     until("the run is done", Duration::from_secs(180), async || {
         let (open, parked) = jobs(&mut admin).await;
@@ -215,7 +219,7 @@ async fn killed_again_and_again_a_run_bills_as_if_undisturbed() {
     for tenant in [killed, undisturbed] {
         numbers_have_no_gap(&mut admin, tenant).await;
     }
-    eprintln!("{kills} kills in a run of {services} services: {made} invoices, as undisturbed");
+    eprintln!("{landed} kills in a run of {services} services: {made} invoices, as undisturbed");
 }
 
 /// Not a test: what the test above kills.

@@ -287,8 +287,8 @@ async fn live(slug: &str, zone: &'static str, seed: Seed) {
     app.run_jobs().await;
 }
 
-/// Fixed seeds, so that a run is like the one before, those that found something, and one that nobody has seen; `make soak` has
-/// many of these, of every kind.
+/// Fixed seeds, so that a run is like the one before, and those that found something; `make soak` draws a hundred that nobody has
+/// seen.
 fn seeds(found: &[Seed]) -> Vec<Seed> {
     if let Some(seed) = told() {
         tracing_subscriber::fmt().with_test_writer().try_init().ok();
@@ -300,7 +300,7 @@ fn seeds(found: &[Seed]) -> Vec<Seed> {
         .into_iter()
         .flat_map(|seed| [seed, seed.busy(), seed.pausing(), both(seed)]);
     let unseen = || Seed::of(rand::random());
-    let mut seeds: Vec<Seed> = fixed.chain(found.to_vec()).chain([unseen()]).collect();
+    let mut seeds: Vec<Seed> = fixed.chain(found.to_vec()).chain([Seed::of(3)]).collect();
     if std::env::var_os("TRUNKLINE_SOAK").is_some() {
         let round = |_| [both(unseen()), unseen().busy(), unseen().pausing(), unseen()];
         seeds.extend((0..25).flat_map(round));
