@@ -57,6 +57,8 @@ pub(crate) const TENANT: &[Script] = scripts![
     45 "tenant/0045_withholding.sql",
     55 "tenant/0055_pauses.sql",
     60 "tenant/0060_term_put_off.sql",
+    61 "tenant/0061_service_bond.sql",
+    62 "tenant/0062_invoice_draft.sql",
 ];
 
 /// The steps of the shared schemas that this binary needs, as `(scope, version)`.

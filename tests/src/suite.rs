@@ -22,6 +22,7 @@ mod docs;
 mod domains;
 mod doors;
 mod dunning;
+mod events;
 mod front;
 mod fuzz;
 mod identity;

@@ -2,6 +2,7 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 
 use super::entity::{Addon, AddonCharging};
+use super::events::{AddonCreated, AddonRetired, AddonUpdated};
 use super::of_service::check_price;
 use super::queries;
 use crate::kernel::Permission;
@@ -71,6 +72,7 @@ pub async fn create(tx: &TenantTx, mut cmd: CreateAddon) -> Result<Addon> {
     }
     set_plans(tx, id, &cmd.plan_ids).await?;
     tx.audit("addonCreate", id.0, &cmd).await?;
+    tx.emit(&AddonCreated { addon_id: id }).await?;
     queries::get(tx, id).await
 }
 
@@ -106,6 +108,7 @@ pub async fn update(tx: &TenantTx, cmd: UpdateAddon) -> Result<Addon> {
         .run()
         .await?;
     tx.audit("addonUpdate", cmd.id.0, &cmd).await?;
+    tx.emit(&AddonUpdated { addon_id: cmd.id }).await?;
     queries::get(tx, cmd.id).await
 }
 
@@ -119,6 +122,7 @@ pub async fn retire(tx: &TenantTx, id: AddonId) -> Result<Addon> {
             .run()
             .await?;
         tx.audit("addonRetire", id.0, ()).await?;
+        tx.emit(&AddonRetired { addon_id: id }).await?;
     }
     queries::get(tx, id).await
 }

@@ -1,34 +1,21 @@
 //! What later modules may react to.
 
-use serde::{Deserialize, Serialize};
-
-use crate::kernel::event::Event;
-use crate::kernel::ids::{OneTimeChargeId, ServiceAddonId, ServiceId};
-
-macro_rules! events {
-    ($($(#[$doc:meta])* $name:ident { $field:ident: $id:ty };)+) => {
-        $(
-            $(#[$doc])*
-            #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-            pub struct $name {
-                pub service_id: ServiceId,
-                pub $field: $id,
-            }
-
-            impl Event for $name {
-                const KIND: &'static str = stringify!($name);
-            }
-        )+
-    };
-}
+use crate::kernel::event::events;
+use crate::kernel::ids::{AddonId, OneTimeChargeId, ServiceAddonId, ServiceId};
 
 events! {
+    /// An add-on is sold from now on.
+    AddonCreated { addon_id: AddonId };
+    /// An add-on has another name, price or set of plans.
+    AddonUpdated { addon_id: AddonId };
+    /// An add-on is not sold any more; services keep it.
+    AddonRetired { addon_id: AddonId };
     /// A service has an add-on, from a day on.
-    ServiceAddonAdded { service_addon_id: ServiceAddonId };
+    ServiceAddonAdded { service_id: ServiceId, service_addon_id: ServiceAddonId };
     /// A service's add-on is to end, or has ended.
-    ServiceAddonEnded { service_addon_id: ServiceAddonId };
+    ServiceAddonEnded { service_id: ServiceId, service_addon_id: ServiceAddonId };
     /// A service is to be charged for something once.
-    OneTimeChargeAdded { charge_id: OneTimeChargeId };
+    OneTimeChargeAdded { service_id: ServiceId, charge_id: OneTimeChargeId };
     /// … or not after all.
-    OneTimeChargeCancelled { charge_id: OneTimeChargeId };
+    OneTimeChargeCancelled { service_id: ServiceId, charge_id: OneTimeChargeId };
 }

@@ -16,7 +16,9 @@ pub use charges::{
     NewCharge, cancel, charges_of, find_charge, insert_charge, mark_charged, open_charges, uncharge, with_open_charges,
 };
 pub use entity::{Addon, AddonCharging, ChargeStatus, OneTimeCharge, ServiceAddon};
-pub use events::{OneTimeChargeAdded, OneTimeChargeCancelled, ServiceAddonAdded, ServiceAddonEnded};
+pub use events::{
+    AddonCreated, AddonRetired, AddonUpdated, OneTimeChargeAdded, OneTimeChargeCancelled, ServiceAddonAdded, ServiceAddonEnded,
+};
 pub use of_service::{
     MAX_QUANTITY, NewServiceAddon, check_price, check_quantity, end_on, find_of_service, insert_of_service, of_service,
     of_services, service_of,

@@ -106,6 +106,12 @@ pub async fn consume_again(tx: &TenantTx, payer: SubscriberId, invoices: &[Invoi
     Ok(())
 }
 
+/// As [`consume_again`], of all that the payer owes.
+pub async fn settle_from_credit(tx: &TenantTx, payer: SubscriberId) -> Result<()> {
+    let open: Vec<InvoiceId> = open_invoices(tx, payer).await?.iter().map(|i| i.id).collect();
+    consume_again(tx, payer, &open).await
+}
+
 #[derive(Clone, Debug, PartialEq, FromQueryResult)]
 struct Application {
     id: Uuid,

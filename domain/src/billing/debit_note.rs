@@ -14,14 +14,14 @@ use super::events::DebitNoteIssued;
 use super::issue::NewInvoice;
 use super::issuing::{self, Adds, Draft};
 use super::parties;
-use super::rules::{self, BillingSettings, Charge, Explanation, InvoicePolicy, compute_invoice};
+use super::rules::{self, BillingSettings, Charge, Explanation, InvoicePolicy, LineError, compute_invoice};
 use super::{numbers, queries, registrations, setup, write};
 use crate::kernel::Permission;
 use crate::kernel::check::Checks;
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, ErrorCode, Result};
 use crate::kernel::ids::{InvoiceId, InvoiceLineId};
-use crate::kernel::money::{Currency, Money};
+use crate::kernel::money::{Currency, Money, MoneyError};
 use crate::ledger;
 use crate::subscribers;
 
@@ -140,7 +140,10 @@ async fn draft(
     let policy = policy(&explained, settings, currency)?;
     let drafts = cmd.lines.iter().zip(explained);
     let drafts = drafts.map(|(asked, of)| as_charged(asked.amount, of, currency)).collect();
-    let computed = compute_invoice(drafts, &policy).map_err(Error::internal)?;
+    let computed = compute_invoice(drafts, &policy).map_err(|e| match e {
+        LineError::Money(MoneyError::OutOfRange) => Error::invalid("lines", "The debit note comes to more than any can."),
+        other => Error::internal(other),
+    })?;
     let known = registrations::all(tx).await?;
     check_series(settings, known.len())?;
     let total = computed.totals.total;

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::event::Event;
-use crate::kernel::ids::{CreditNoteId, InvoiceId, SubscriberId};
+use crate::kernel::event::{Event, events};
+use crate::kernel::ids::{CreditNoteId, InvoiceDraftId, InvoiceId, SubscriberId, TaxRegistrationId};
 
 /// An invoice has its number and is owed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,4 +136,19 @@ pub struct WithholdingReversed {
 
 impl Event for WithholdingReversed {
     const KIND: &'static str = "WithholdingReversed";
+}
+
+events! {
+    /// The ISP may issue documents under another registration.
+    TaxRegistrationAdded { tax_registration_id: TaxRegistrationId };
+    /// Documents look otherwise from now on: by the ISP's own template, or by its country's again.
+    InvoiceTemplateUpdated { version: i32 };
+    /// An invoice by hand is written, and is to be issued later.
+    InvoiceDraftCreated { invoice_draft_id: InvoiceDraftId };
+    /// … and has other lines or another date.
+    InvoiceDraftUpdated { invoice_draft_id: InvoiceDraftId };
+    /// … and is thrown away. One that is issued is told as an invoice.
+    InvoiceDraftDiscarded { invoice_draft_id: InvoiceDraftId };
+    /// What was given up of an invoice is owed again.
+    InvoiceWriteOffReversed { invoice_id: InvoiceId, subscriber_id: SubscriberId };
 }

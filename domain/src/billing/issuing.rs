@@ -11,7 +11,7 @@ use super::credit::Taken;
 use super::entity::{InvoiceLineKind, TaxRegistration};
 use super::issue::NewInvoice;
 use super::lines::{NewLine, Supply, place};
-use super::parties::Buyer;
+use super::parties::{Buyer, Site};
 use super::rules::{
     BillingSettings, Charge, ComputedInvoice, ComputedLine, InvoiceTotals, LineError, Place, TaxAmount, TaxRuleSet,
     compute_invoice,
@@ -23,7 +23,7 @@ use crate::kernel::error::{Error, Result};
 use crate::kernel::ids::{InvoiceId, InvoiceLineId, PlanId, ServiceId, SubscriberId, TaxRegistrationId};
 use crate::kernel::money::{Money, MoneyError};
 use crate::ledger;
-use crate::subscribers::{self, Subscriber};
+use crate::subscribers::{self, Address, Subscriber};
 
 /// What invoices are computed from, read once, and those that are to be written.
 pub struct Issuing {
@@ -191,7 +191,11 @@ impl Issuing {
         let taken = Taken::of(payer, in_hand, new.id, computed.totals.total)?;
         let zone = tx.tenant().timezone();
         let lines_for = new.lines.iter().filter_map(|line| self.subscribers.get(&line.subscriber()?));
-        let buyer = serde_json::to_string(&Buyer::of_lines(self.subscriber(payer)?, lines_for))?;
+        let buyer = Buyer {
+            delivered_to: self.delivered_to(&new, payer)?,
+            ..Buyer::of_lines(self.subscriber(payer)?, lines_for)
+        };
+        let buyer = serde_json::to_string(&buyer)?;
         let lines = new.lines.iter().zip(computed.lines);
         let lines = lines.map(|(line, amounts)| draft_line(line, amounts, new.subscriber_id, zone));
         let draft = Draft {
@@ -214,8 +218,8 @@ impl Issuing {
         Ok(draft)
     }
 
-    /// Brings what one payer is to pay for several subscribers by one day onto one invoice for each place of supply, which a
-    /// document has one of, a line for each of their services.
+    /// Brings what one payer is to pay by one day for several subscribers, or at several sites, onto one invoice for each place of
+    /// supply, which a document has one of, a line for each of their services.
     /// Postpaid charges only: prepaid time gives access as soon as its own invoice is paid.
     pub fn consolidate(&mut self, tx: &TenantTx) -> Result<()> {
         let drafts = std::mem::take(&mut self.drafts);
@@ -235,8 +239,7 @@ impl Issuing {
             }
         }
         for mut group in groups {
-            let for_another = group.iter().any(|draft| draft.new.subscriber_id != draft.payer);
-            if group.len() > 1 && for_another {
+            if group.len() > 1 && self.is_for_several(&group)? {
                 let whole = self.merge(tx, group)?;
                 self.drafts.push(whole);
             } else {
@@ -244,6 +247,20 @@ impl Issuing {
             }
         }
         Ok(())
+    }
+
+    /// Whether drafts of one payer are for somebody else, or for more than one site.
+    fn is_for_several(&self, group: &[Draft]) -> Result<bool> {
+        let mut sites = Vec::new();
+        for draft in group {
+            if draft.new.subscriber_id != draft.payer {
+                return Ok(true);
+            }
+            for line in &draft.new.lines {
+                sites.push(self.site(line, draft.payer)?);
+            }
+        }
+        Ok(sites.windows(2).any(|pair| pair[0] != pair[1]))
     }
 
     fn merge(&mut self, tx: &TenantTx, group: Vec<Draft>) -> Result<Draft> {
@@ -292,6 +309,33 @@ impl Issuing {
         }
     }
 
+    /// Where all of an invoice is supplied, if that is not where its payer is.
+    fn delivered_to(&self, new: &NewInvoice, payer: SubscriberId) -> Result<Option<Site>> {
+        let mut sites = Vec::new();
+        let of_services = new
+            .lines
+            .iter()
+            .filter(|line| line.service().is_some() && line.decided().is_none());
+        for line in of_services {
+            sites.push(self.site(line, new.subscriber_id)?);
+        }
+        let whole = sites
+            .first()
+            .copied()
+            .flatten()
+            .filter(|first| sites.iter().all(|site| *site == Some(*first)));
+        let elsewhere = whole.filter(|site| self.subscribers.get(&payer).and_then(|p| p.address.as_ref()) != Some(*site));
+        Ok(elsewhere.cloned().map(Site::from))
+    }
+
+    /// Where a line is supplied: where its service is installed, else where the subscriber it is for lives.
+    fn site<'a>(&'a self, line: &'a NewLine, of_invoice: SubscriberId) -> Result<Option<&'a Address>> {
+        match line.installation() {
+            Some(installed) => Ok(Some(installed)),
+            None => Ok(self.subscriber(line.subscriber().unwrap_or(of_invoice))?.address.as_ref()),
+        }
+    }
+
     fn subscriber(&self, id: SubscriberId) -> Result<&Subscriber> {
         self.subscribers.get(&id).ok_or_else(|| Error::not_found("subscriberId"))
     }
@@ -310,7 +354,7 @@ impl Issuing {
             let supply = Supply {
                 place,
                 registration: under.clone(),
-                buyer: line.decided().map_or_else(|| payer.tax_class.into(), |(_, buyer)| buyer),
+                buyer: line.decided().map_or_else(|| payer.into(), |(_, buyer)| buyer),
             };
             let treatment = line.treatment(tx, &self.rules, supply, position)?;
             drafts.push(line.draft(tx, treatment)?);
@@ -327,17 +371,13 @@ impl Issuing {
         })
     }
 
-    /// Where each line is supplied: where its service is installed, else where the subscriber it is for lives.
+    /// Where each line is supplied, for tax.
     fn places(&self, tx: &TenantTx, new: &NewInvoice) -> Result<Vec<Place>> {
         let places = new.lines.iter().map(|line| {
             if let Some((place, _)) = line.decided() {
                 return Ok(place.clone());
             }
-            let whose = line.subscriber().unwrap_or(new.subscriber_id);
-            let mut place = match line.installation() {
-                Some(installed) => place(tx, Some(installed)),
-                None => place(tx, self.subscriber(whose)?.address.as_ref()),
-            };
+            let mut place = place(tx, self.site(line, new.subscriber_id)?);
             if place.country == tx.tenant().country() {
                 place.region = place.region.map(|region| self.rules.region(&region));
                 if let Some(unknown) = place.region.as_ref().filter(|r| !r.is_empty() && !self.rules.has_region(r)) {

@@ -16,7 +16,7 @@ use crate::kernel::error::{Error, ErrorCode, Result};
 use crate::kernel::ids::{InvoiceLineId, PlanId, PlanVersionId, ServiceId, SubscriberId};
 use crate::kernel::money::Money;
 use crate::plans::{IntervalUnit, PaymentMode, Plan};
-use crate::subscribers::{Address, TaxClass};
+use crate::subscribers::{Address, Subscriber, TaxClass};
 
 /// A line of an invoice that is to be issued.
 #[derive(Clone, Debug)]
@@ -66,7 +66,15 @@ pub struct LateFee {
     pub tax_code: Option<String>,
     /// Where that invoice's supply is, and to what sort of buyer.
     pub place: Place,
-    pub buyer: BuyerClass,
+    pub buyer: Buyer,
+}
+
+/// What decides the tax about whom is charged.
+#[derive(Clone, Copy, Debug)]
+pub struct Buyer {
+    pub class: BuyerClass,
+    /// Whether it has a tax id.
+    pub registered: bool,
 }
 
 /// So many units of anything at a price.
@@ -167,7 +175,7 @@ impl NewLine {
     }
 
     /// Where it is supplied and to what sort of buyer, if that was decided before, as was who pays for it.
-    pub(super) fn decided(&self) -> Option<(&Place, BuyerClass)> {
+    pub(super) fn decided(&self) -> Option<(&Place, Buyer)> {
         match self {
             Self::LateFee(fee) => Some((&fee.place, fee.buyer)),
             Self::Period(_) | Self::Addon(_) | Self::OneTime(_) => None,
@@ -276,7 +284,8 @@ impl NewLine {
             date: tx.today(),
             place: supply.place,
             registration: supply.registration,
-            buyer: supply.buyer,
+            buyer: supply.buyer.class,
+            registered: supply.buyer.registered,
         };
         rules.treatment(&facts).map_err(|e| match (&e, self) {
             (TaxError::UnknownCode(code), Self::OneTime(_) | Self::LateFee(_)) => Error::invalid(
@@ -308,7 +317,16 @@ impl NewLine {
 pub(super) struct Supply {
     pub place: Place,
     pub registration: Option<Registration>,
-    pub buyer: BuyerClass,
+    pub buyer: Buyer,
+}
+
+impl From<&Subscriber> for Buyer {
+    fn from(payer: &Subscriber) -> Self {
+        Self {
+            class: payer.tax_class.into(),
+            registered: payer.tax_id.is_some(),
+        }
+    }
 }
 
 impl From<TaxClass> for BuyerClass {

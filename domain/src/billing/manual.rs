@@ -1,6 +1,6 @@
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::documents::{self, Document};
@@ -26,7 +26,7 @@ pub struct IssueInvoice {
     pub idempotency_key: Uuid,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ManualLine {
     pub description: String,
     pub quantity: Decimal,
@@ -51,14 +51,25 @@ pub async fn issue_manual(tx: &TenantTx, cmd: IssueInvoice) -> Result<Invoice> {
     if let Some(known) = tx.claim_key("invoiceIssue", Some(cmd.idempotency_key), &cmd, id.0).await? {
         return queries::get(tx, InvoiceId(known)).await;
     }
-    let lines = check(tx, &cmd)?;
-    let due_on = match cmd.due_on {
+    issue_as(tx, id, cmd.subscriber_id, &cmd.lines, cmd.due_on).await
+}
+
+/// Issues an invoice over these lines. The use case has asked for a permission.
+pub(super) async fn issue_as(
+    tx: &TenantTx,
+    id: InvoiceId,
+    subscriber_id: SubscriberId,
+    lines: &[ManualLine],
+    due_on: Option<NaiveDate>,
+) -> Result<Invoice> {
+    let lines = check(tx, lines, due_on)?;
+    let due_on = match due_on {
         Some(day) => day,
         None => setup::due_by_default(tx, &setup::settings(tx).await?.settings)?,
     };
     let new = NewInvoice {
         id,
-        subscriber_id: cmd.subscriber_id,
+        subscriber_id,
         due_on,
         lines,
     };
@@ -76,25 +87,28 @@ pub struct Draft {
 
 /// What [`issue_manual`] would issue: the same, taken back. No number is used up, nobody hears of it.
 pub async fn preview_manual(db: &TenantDb, cmd: IssueInvoice) -> Result<Draft> {
-    db.rehearse(async move |tx| {
-        let issued = issue_manual(tx, cmd.clone()).await?;
-        Ok(Draft {
-            document: documents::invoice(tx, issued.id).await?,
-            printable: pdf::draft(tx, issued).await?,
-        })
-    })
-    .await
+    db.rehearse(async move |tx| draft(tx, issue_manual(tx, cmd.clone()).await?).await)
+        .await
 }
 
-fn check(tx: &TenantTx, cmd: &IssueInvoice) -> Result<Vec<NewLine>> {
+/// What has been issued in a rehearsal.
+pub(super) async fn draft(tx: &TenantTx, issued: Invoice) -> Result<Draft> {
+    Ok(Draft {
+        document: documents::invoice(tx, issued.id).await?,
+        printable: pdf::draft(tx, issued).await?,
+    })
+}
+
+/// Everything that can be seen without looking into the database.
+pub(super) fn check(tx: &TenantTx, lines: &[ManualLine], due_on: Option<NaiveDate>) -> Result<Vec<NewLine>> {
     let mut checks = Checks::new();
-    match cmd.lines.len() {
+    match lines.len() {
         0 => checks.add(ErrorCode::Required, "lines", "An invoice needs a line."),
         n => checks.ensure(n <= MAX_LINES, "lines", "An invoice has at most 200 lines."),
     }
-    let due_in_time = cmd.due_on.is_none_or(|day| day >= tx.today());
+    let due_in_time = due_on.is_none_or(|day| day >= tx.today());
     checks.ensure(due_in_time, "dueOn", "Must not be before today.");
-    let lines = (cmd.lines.iter().take(MAX_LINES).enumerate())
+    let lines = (lines.iter().take(MAX_LINES).enumerate())
         .map(|(position, line)| line.check(position, tx.tenant().currency(), &mut checks))
         .collect();
     checks.done()?;

@@ -9,13 +9,15 @@
 //!
 //! Owns `billing_settings`, `invoice_template`, `tax_rule_set`, `tax_registration`, `number_series`, `invoice`,
 //! `invoice_line`, `invoice_tax`, `coverage`, `credit_application`, `credit_note`, `credit_note_line`, `credit_note_tax`,
-//! `opening_balance`, `write_off`, `receipt`, `seller`, `credit_note_party` and `withholding`.
+//! `opening_balance`, `write_off`, `receipt`, `seller`, `credit_note_party`, `withholding` and
+//! `invoice_draft`.
 
 mod coverage;
 mod credit;
 pub mod credit_notes;
 mod debit_note;
 mod documents;
+mod drafts;
 pub mod entity;
 pub mod events;
 mod extras;
@@ -45,9 +47,13 @@ pub use coverage::{
     Covered, charged_through, covered, covered_of, first_invoice_of, has_difference, last_gap, move_coverage, part_at,
     shift_coverage,
 };
-pub use credit::{consume_again, undo_credit};
+pub use credit::{consume_again, settle_from_credit, undo_credit};
 pub use debit_note::{DebitLine, IssueDebitNote, debit_note_issue};
 pub use documents::{Document, documents_since};
+pub use drafts::{
+    CreateInvoiceDraft, InvoiceDraft, IssueInvoiceDraft, UpdateInvoiceDraft, count_drafts, draft_by_id, drafts,
+    invoice_draft_create, invoice_draft_discard, invoice_draft_issue, invoice_draft_update, preview_draft,
+};
 pub use entity::{
     Invoice, InvoiceKind, InvoiceLine, InvoiceLineKind, InvoiceStatus, InvoiceTax, Settings, TaxRegistration, sum_taxes,
 };
@@ -65,7 +71,7 @@ pub use queries::{
     taxes_of,
 };
 pub use receipts::{Receipt, issue_receipt, receipts_of};
-pub use registrations::{AddTaxRegistration, tax_registration_add, tax_registrations};
+pub use registrations::{AddTaxRegistration, sentence, tax_registration_add, tax_registrations};
 pub use setup::{adopt, adopt_newer_rules, settings, settings_view, tax_rules};
 pub use update_settings::{UpdateSettings, settings_update};
 pub use void::{PlanTime, parties, plan_time_of, void};

@@ -126,8 +126,8 @@ pub(super) async fn would_repeat(
                      SELECT number FROM invoice UNION ALL SELECT number FROM credit_note UNION ALL SELECT number FROM receipt
                  ), middle AS (
                      SELECT substr(number, length($4) + 1, length(number) - length($4) - length($5)) AS digits FROM given
-                     WHERE length(number) > length($4) + length($5) AND left(number, length($4)) = $4
-                         AND right(number, length($5)) = $5
+                     WHERE length(number) > length($4) + length($5) AND upper(left(number, length($4))) = upper($4)
+                         AND upper(right(number, length($5))) = upper($5)
                  ), counted AS (
                      SELECT CASE WHEN digits ~ '^[0-9]{1,18}$' THEN digits::bigint END AS sequence FROM middle
                  )

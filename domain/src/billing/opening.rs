@@ -7,10 +7,10 @@ use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::credit;
 use super::entity::{InvoiceKind, InvoiceLineKind};
 use super::events::OpeningBalanceRecorded;
 use super::plain::{PlainInvoice, issue_plain};
-use super::{credit, payment};
 use crate::kernel::Permission;
 use crate::kernel::check::Checks;
 use crate::kernel::db::TenantTx;
@@ -178,11 +178,10 @@ async fn book(tx: &TenantTx, id: Uuid, cmd: &RecordOpeningBalance, amount: Money
 
 /// Nothing stays owed beside credit in hand.
 async fn settle(tx: &TenantTx, subscriber: SubscriberId, invoice: Option<InvoiceId>) -> Result<()> {
-    let open: Vec<InvoiceId> = match invoice {
-        Some(invoice) => vec![invoice],
-        None => payment::open_invoices(tx, subscriber).await?.iter().map(|i| i.id).collect(),
-    };
-    credit::consume_again(tx, subscriber, &open).await
+    match invoice {
+        Some(invoice) => credit::consume_again(tx, subscriber, &[invoice]).await,
+        None => credit::settle_from_credit(tx, subscriber).await,
+    }
 }
 
 async fn get(tx: &TenantTx, id: Uuid) -> Result<OpeningBalance> {

@@ -13,7 +13,7 @@ use crate::branding::{self, Branding};
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::ids::{CreditNoteId, InvoiceId, SubscriberId};
-use crate::subscribers::{self, Subscriber};
+use crate::subscribers::{self, Address, Subscriber};
 
 /// The ISP as a document names it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
@@ -41,6 +41,31 @@ pub(super) struct Buyer {
     /// Of others for whom lines of the document are.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub others: BTreeMap<SubscriberId, String>,
+    /// Where all of it is supplied, if that is not where the buyer is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivered_to: Option<Site>,
+}
+
+/// An address as a document has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Site {
+    /// Lines of an envelope, without region.
+    pub address: Vec<String>,
+    pub country: String,
+    pub region: Option<String>,
+}
+
+impl From<Address> for Site {
+    fn from(a: Address) -> Self {
+        let town = [a.city, a.postal_code].into_iter().flatten().collect::<Vec<_>>().join(" ");
+        let lines = [Some(a.line1), a.line2, Some(town).filter(|town| !town.is_empty())];
+        Self {
+            address: lines.into_iter().flatten().collect(),
+            country: a.country,
+            region: a.region,
+        }
+    }
 }
 
 /// What was kept with a document; None: it was issued before anything was.
@@ -65,14 +90,8 @@ impl Seller {
 
 impl Buyer {
     pub fn of(s: &Subscriber) -> Self {
-        let (address, country, region) = match s.address.clone() {
-            None => (Vec::new(), String::new(), None),
-            Some(a) => {
-                let town = [a.city, a.postal_code].into_iter().flatten().collect::<Vec<_>>().join(" ");
-                let lines = [Some(a.line1), a.line2, Some(town).filter(|town| !town.is_empty())];
-                (lines.into_iter().flatten().collect(), a.country, a.region)
-            }
-        };
+        let at = s.address.clone().map(Site::from);
+        let (address, country, region) = at.map(|at| (at.address, at.country, at.region)).unwrap_or_default();
         Self {
             name: s.name.clone(),
             account_number: s.account_number.clone(),
@@ -81,6 +100,7 @@ impl Buyer {
             region,
             tax_id: s.tax_id.clone(),
             others: BTreeMap::new(),
+            delivered_to: None,
         }
     }
 

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::entity::TaxRegistration;
+use super::events::TaxRegistrationAdded;
 use super::lines::place;
 use super::rules::{FiscalYear, Place, Registration, TaxIdError, TaxRuleSet};
 use super::{numbers, setup};
@@ -42,6 +43,8 @@ pub async fn tax_registration_add(tx: &TenantTx, cmd: AddTaxRegistration) -> Res
     };
     insert(tx, &added).await?;
     tx.audit("taxRegistrationAdd", added.id.0, &cmd).await?;
+    let tax_registration_id = added.id;
+    tx.emit(&TaxRegistrationAdded { tax_registration_id }).await?;
     Ok(added)
 }
 
@@ -154,7 +157,7 @@ async fn insert(tx: &TenantTx, r: &TaxRegistration) -> Result<()> {
 }
 
 /// An error's text as a sentence for people.
-pub(super) fn sentence(text: &str) -> String {
+pub fn sentence(text: &str) -> String {
     let mut chars = text.chars();
     let head: String = chars.next().into_iter().flat_map(char::to_uppercase).collect();
     format!("{head}{}.", chars.as_str())

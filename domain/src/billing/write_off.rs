@@ -5,7 +5,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::entity::{Invoice, InvoiceKind, InvoiceStatus};
-use super::events::{InvoiceReopened, InvoiceWrittenOff};
+use super::events::{InvoiceReopened, InvoiceWriteOffReversed, InvoiceWrittenOff};
 use super::payment::{open_invoices, status};
 use super::{credit, queries};
 use crate::kernel::Permission;
@@ -101,6 +101,11 @@ pub async fn invoice_write_off_reverse(tx: &TenantTx, mut cmd: ReverseWriteOff) 
     }
     book(tx, cmd.invoice_id, payer, -all, &cmd.reason).await?;
     tx.audit("invoiceWriteOffReverse", cmd.invoice_id.0, &cmd).await?;
+    tx.emit(&InvoiceWriteOffReversed {
+        invoice_id: cmd.invoice_id,
+        subscriber_id: payer,
+    })
+    .await?;
     if before.amount_due.is_zero() {
         tx.emit(&InvoiceReopened {
             invoice_id: cmd.invoice_id,

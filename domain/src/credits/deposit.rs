@@ -258,8 +258,7 @@ async fn give_back(tx: &TenantTx, deposit: &Deposit, amount: Money, reason: &str
     .await?;
     // What was never paid of the deposit itself first.
     billing::consume_again(tx, whose, &[deposit.invoice_id]).await?;
-    let open: Vec<InvoiceId> = billing::open_invoices(tx, whose).await?.iter().map(|i| i.id).collect();
-    billing::consume_again(tx, whose, &open).await?;
+    billing::settle_from_credit(tx, whose).await?;
     tx.emit(&DepositReturned {
         deposit_id: deposit.id,
         subscriber_id: whose,

@@ -10,7 +10,7 @@ use crate::kernel::Permission;
 use crate::kernel::check::Checks;
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
-use crate::kernel::ids::{InvoiceId, SubscriberId};
+use crate::kernel::ids::SubscriberId;
 use crate::kernel::money::Money;
 use crate::ledger::{self, Account, Entry, Transfer};
 use crate::payments::checked_amount;
@@ -51,8 +51,7 @@ pub async fn credit_transfer(tx: &TenantTx, mut cmd: TransferCredit) -> Result<C
     require_in_hand(tx, from.id, amount).await?;
     insert(tx, id, &cmd).await?;
     book(tx, id, &from, &to, amount).await?;
-    let open: Vec<InvoiceId> = billing::open_invoices(tx, to.id).await?.iter().map(|i| i.id).collect();
-    billing::consume_again(tx, to.id, &open).await?;
+    billing::settle_from_credit(tx, to.id).await?;
     tx.audit("creditTransfer", from.id.0, &cmd).await?;
     tx.emit(&CreditTransferred {
         from_subscriber_id: from.id,

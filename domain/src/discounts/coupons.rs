@@ -2,6 +2,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 
 use super::entity::{Coupon, Terms};
+use super::events::{CouponCreated, CouponDisabled};
 use super::of_service::check_terms;
 use crate::kernel::Permission;
 use crate::kernel::check::Checks;
@@ -65,6 +66,7 @@ pub async fn create(tx: &TenantTx, mut cmd: CreateCoupon) -> Result<Coupon> {
         return Err(Error::user(ErrorCode::Taken, "code", "Another coupon has this code."));
     }
     tx.audit("couponCreate", id.0, &cmd).await?;
+    tx.emit(&CouponCreated { coupon_id: id }).await?;
     get(tx, id).await
 }
 
@@ -94,6 +96,7 @@ pub async fn disable(tx: &TenantTx, id: CouponId) -> Result<Coupon> {
         .await?;
     if disabled == 1 {
         tx.audit("couponDisable", id.0, ()).await?;
+        tx.emit(&CouponDisabled { coupon_id: id }).await?;
     }
     get(tx, id).await
 }

@@ -11,5 +11,5 @@ mod of_service;
 
 pub use coupons::{CouponKey, CreateCoupon, by_ids, count, create, disable, find, list};
 pub use entity::{Coupon, Off, ServiceDiscount, Terms};
-pub use events::{CouponRedeemed, DiscountAdded, DiscountEnded};
+pub use events::{CouponCreated, CouponDisabled, CouponRedeemed, DiscountAdded, DiscountEnded};
 pub use of_service::{NewDiscount, add, check_terms, end, find_of_service, mark_used, move_use, of_service, of_services, redeem};

@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::event::Event;
+use crate::kernel::event::{Event, events};
 use crate::kernel::ids::{BrakeId, CollectionHoldId, InvoiceId, PromiseId, SubscriberId};
 
 /// A step of the ladder has come for an invoice: its payer is to be reminded. Once per invoice and step.
@@ -91,4 +91,9 @@ pub struct CollectionHoldReleased {
 
 impl Event for CollectionHoldReleased {
     const KIND: &'static str = "CollectionHoldReleased";
+}
+
+events! {
+    /// Reminders, promises or the brake go by other rules from now on.
+    DunningSettingsUpdated { version: i32 };
 }

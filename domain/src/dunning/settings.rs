@@ -3,6 +3,7 @@ use sea_orm::FromQueryResult;
 use serde::Serialize;
 
 use super::entity::Settings;
+use super::events::DunningSettingsUpdated;
 use super::rules::{EARLIEST_STEP, LATEST_STEP, Limits, MAX_STEPS, PromiseLimits};
 use crate::kernel::Permission;
 use crate::kernel::check::Checks;
@@ -110,6 +111,8 @@ pub async fn settings_update(tx: &TenantTx, cmd: UpdateDunning) -> Result<Settin
     .run()
     .await?;
     tx.audit("dunningSettingsUpdate", tx.tenant().id().0, &cmd).await?;
+    let version = cmd.expected_version + 1;
+    tx.emit(&DunningSettingsUpdated { version }).await?;
     settings(tx).await
 }
 

@@ -11,6 +11,24 @@ pub trait Event: Serialize + DeserializeOwned + Send + Sync {
     const KIND: &'static str;
 }
 
+/// Events that say what they are about, and no more.
+macro_rules! events {
+    ($($(#[$doc:meta])* $name:ident { $($field:ident: $ty:ty),+ };)+) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+            pub struct $name {
+                $(pub $field: $ty,)+
+            }
+
+            impl $crate::kernel::event::Event for $name {
+                const KIND: &'static str = stringify!($name);
+            }
+        )+
+    };
+}
+pub(crate) use events;
+
 /// An event on its way to the outbox with others.
 #[derive(Clone, Debug)]
 pub struct Fact {

@@ -99,6 +99,8 @@ ids! {
     SubscriberId = "subscriber";
     ServiceId = "service";
     InvoiceId = "invoice";
+    /// Of an invoice that is not issued yet, which has another id then.
+    InvoiceDraftId = "invoicedraft";
     /// A line of an invoice or of a credit note.
     InvoiceLineId = "line";
     CreditNoteId = "creditnote";

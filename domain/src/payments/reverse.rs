@@ -36,7 +36,7 @@ pub async fn reverse(tx: &TenantTx, mut cmd: ReversePayment) -> Result<Payment> 
     }
     let (payment, subscriber) = lock(tx, cmd.id).await?;
     if !payment.refunded.is_zero() {
-        let message = "A part of it has been refunded. Charge what the bank took back on an invoice.";
+        let message = "A part of it has been refunded, so it cannot be taken back whole.";
         return Err(Error::state("id", message));
     }
     let allocated = allocated(tx, payment.id).await?;

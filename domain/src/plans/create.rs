@@ -58,6 +58,12 @@ fn check(tx: &TenantTx, cmd: &mut CreatePlan) -> Result<()> {
     checks.ensure((1..=366).contains(&cmd.period_count), "period.count", "Must be 1 to 366.");
     let arrears_of_prepaid = cmd.bill_in == BillIn::Arrears && cmd.payment_mode == PaymentMode::Prepaid;
     checks.ensure(!arrears_of_prepaid, "billIn", "Only postpaid plans may be billed in arrears.");
+    let postpaid_hours = cmd.period_unit == IntervalUnit::Hour && cmd.payment_mode == PaymentMode::Postpaid;
+    checks.ensure(
+        !postpaid_hours,
+        "period.unit",
+        "Hours are sold prepaid: a postpaid plan's periods are days at least.",
+    );
     cmd.terms.check(&mut checks, tx.tenant().currency());
     checks.done()
 }

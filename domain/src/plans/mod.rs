@@ -6,6 +6,7 @@
 
 mod create;
 pub mod entity;
+mod events;
 mod queries;
 mod retire;
 mod rules;
@@ -14,6 +15,7 @@ mod versions;
 
 pub use create::{CreatePlan, create};
 pub use entity::{BillIn, ExitKind, IntervalUnit, MinimumTerm, PaymentMode, Plan, PlanKind};
+pub use events::{PlanCreated, PlanRetired, PlanUpdated, PlanVersionWithdrawn};
 pub use queries::{PlanKey, by_ids, by_version_ids, count, find, get, list, on, version, versions, versions_of, versions_of_all};
 pub use retire::retire;
 pub use rules::Terms;

@@ -1,4 +1,5 @@
 use super::entity::Plan;
+use super::events::PlanRetired;
 use super::queries;
 use crate::kernel::Permission;
 use crate::kernel::db::TenantTx;
@@ -16,6 +17,7 @@ pub async fn retire(tx: &TenantTx, id: PlanId) -> Result<Plan> {
             .run()
             .await?;
         tx.audit("planRetire", id.0, ()).await?;
+        tx.emit(&PlanRetired { plan_id: id }).await?;
     }
     queries::get(tx, id).await
 }

@@ -3,6 +3,7 @@ use serde::Serialize;
 
 use super::create::{NewVersion, insert_version};
 use super::entity::{MinimumTerm, Plan};
+use super::events::PlanUpdated;
 use super::queries;
 use super::rules::Terms;
 use super::versions::in_force;
@@ -84,6 +85,7 @@ pub async fn update(tx: &TenantTx, cmd: UpdatePlan) -> Result<Plan> {
         .run()
         .await?;
     tx.audit("planUpdate", plan.id.0, &cmd).await?;
+    tx.emit(&PlanUpdated { plan_id: plan.id }).await?;
     queries::get(tx, plan.id).await
 }
 

@@ -3,6 +3,7 @@
 use chrono::NaiveDate;
 
 use super::entity::Plan;
+use super::events::PlanVersionWithdrawn;
 use super::queries;
 use crate::kernel::Permission;
 use crate::kernel::db::TenantTx;
@@ -57,6 +58,12 @@ pub async fn withdraw(tx: &TenantTx, id: PlanVersionId) -> Result<Plan> {
         .await?;
     let detail = serde_json::json!({ "planVersionId": id, "number": known.version_number });
     tx.audit("planVersionWithdraw", plan.id.0, detail).await?;
+    let (plan_id, plan_version_id) = (plan.id, id);
+    tx.emit(&PlanVersionWithdrawn {
+        plan_id,
+        plan_version_id,
+    })
+    .await?;
     queries::get(tx, plan.id).await
 }
 

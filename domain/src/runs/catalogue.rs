@@ -4,13 +4,15 @@ use crate::kernel::Permission;
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::patch::Patch;
-use crate::plans::{self, CreatePlan, Plan, UpdatePlan};
+use crate::plans::{self, CreatePlan, Plan, PlanCreated, UpdatePlan};
 
-/// As [`plans::create`], for a plan that can be taxed.
+/// As [`plans::create`], for a plan that can be taxed. It is told; those that a new ISP begins with are not.
 pub async fn plan_create(tx: &TenantTx, cmd: CreatePlan) -> Result<Plan> {
     tx.require(Permission::PlanWrite)?;
     check_tax_code(tx, cmd.terms.tax_code.as_deref()).await?;
-    plans::create(tx, cmd).await
+    let plan = plans::create(tx, cmd).await?;
+    tx.emit(&PlanCreated { plan_id: plan.id }).await?;
+    Ok(plan)
 }
 
 /// As [`plans::update`], for a plan that can be taxed.

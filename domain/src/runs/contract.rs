@@ -17,8 +17,8 @@ use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::ids::{InvoiceId, ServiceId};
 use crate::kernel::money::{Money, RoundingMode, exact};
-use crate::plans::{self, BillIn, ExitKind, Plan};
-use crate::services::{self, ServiceState, ServiceTerm};
+use crate::plans::{self, BillIn, ExitKind, PaymentMode, Plan};
+use crate::services::{self, ServiceState, ServiceTerm, SuspensionCause};
 
 /// What the end of a bound service costs on a day, of a plan with that price whose periods are these; nothing during a free
 /// trial, which comes before the term, and nothing from the term's own end on. What stays charged up to `charged_until` is
@@ -115,42 +115,126 @@ impl Held {
         }
     }
 
-    /// Binds the service to its plan's minimum term, if there is one, from its first charged day on.
+    /// Binds a service that begins to its plan's minimum term, if there is one, from its first charged day on.
     pub(super) async fn bind(&self, tx: &TenantTx) -> Result<()> {
-        let (Some(term), Some(anchor)) = (self.plan.minimum_term(), self.service.anchor_at) else {
+        let starts_on = self.service.anchor_at.map(|anchor| self.zone(tx).local_date(anchor));
+        match starts_on.map(|day| self.minimum_term(day)).transpose()?.flatten() {
+            Some(term) => services::bind(tx, &term).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Binds a service that has another plan now to the minimum term of it, if there is one, from the day of the change, or from the
+    /// first of its first period. What binds it from before goes on to.
+    pub(super) async fn bind_to_new_plan(&mut self, tx: &TenantTx) -> Result<()> {
+        self.write_bond(tx).await?;
+        self.is_bound = true;
+        Ok(())
+    }
+
+    /// As [`Self::bind_to_new_plan`], when all is written down.
+    pub(super) async fn write_bond(&self, tx: &TenantTx) -> Result<()> {
+        if self.is_bound || !self.has_followed() {
             return Ok(());
+        }
+        self.name_plan_left(tx).await?;
+        let begins = self.service.period_starts_at.map(|at| self.zone(tx).local_date(at));
+        match self
+            .changed_on
+            .or(begins)
+            .map(|day| self.minimum_term(day))
+            .transpose()?
+            .flatten()
+        {
+            Some(term) => services::bind_also(tx, &term).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Services that began before bonds named their plans had theirs by the plan that is left now.
+    async fn name_plan_left(&self, tx: &TenantTx) -> Result<()> {
+        let unnamed = services::terms_of(tx, self.service.id).await?;
+        for term in unnamed.into_iter().filter(|term| term.plan_version_id.is_none()) {
+            let named = ServiceTerm {
+                plan_version_id: Some(self.plan_left()),
+                ..term
+            };
+            services::bind_also(tx, &named).await?;
+        }
+        Ok(())
+    }
+
+    fn minimum_term(&self, starts_on: NaiveDate) -> Result<Option<ServiceTerm>> {
+        let Some(term) = self.plan.minimum_term() else {
+            return Ok(None);
         };
-        let starts_on = self.zone(tx).local_date(anchor);
         let count = u32::try_from(term.count).map_err(Error::internal)?;
         let interval = Interval::new(term.unit, count).map_err(Error::internal)?;
         let ends_on = interval.after(starts_on, 1).map_err(Error::internal)?;
         let ends_on = ends_on.ok_or_else(|| Error::internal("a term of hours"))?;
-        let term = ServiceTerm {
+        Ok(Some(ServiceTerm {
             service_id: self.service.id,
+            plan_version_id: Some(self.plan.version_id),
             starts_on,
             ends_on,
             exit_kind: term.exit_kind,
             exit_value: term.exit_value,
-        };
-        services::bind(tx, &term).await
+        }))
     }
 
-    /// What it costs to end the service on that day; None when it is not bound then.
-    async fn exit_charge_on(&self, tx: &TenantTx, day: NaiveDate) -> Result<Option<Money>> {
-        let Some(mut term) = services::term_of(tx, self.service.id).await? else {
+    /// What binds the service. `unserved` is [`Self::unserved_from`].
+    async fn binding(&self, tx: &TenantTx, unserved: Option<NaiveDate>) -> Result<Vec<ServiceTerm>> {
+        let mut terms = services::terms_of(tx, self.service.id).await?;
+        terms.retain(|term| unserved.is_none_or(|from| term.starts_on < from));
+        Ok(terms)
+    }
+
+    /// What it costs to end the service on that day, and the plan by which it is bound; None when it is not bound then. Of several
+    /// that bind it the one that comes to most: a change of plan frees nobody.
+    async fn exit_charge_on(&self, tx: &TenantTx, day: NaiveDate, unserved: Option<NaiveDate>) -> Result<Option<(Money, Plan)>> {
+        let terms = self.binding(tx, unserved).await?;
+        let Some(anchor) = self.service.anchor_at.filter(|_| !terms.is_empty()) else {
             return Ok(None);
         };
-        self.as_it_would_be(tx, &mut term, day);
-        let schedule = match self.service.anchor_at {
-            Some(_) => self.schedule(tx)?,
-            None => return Ok(None),
-        };
-        let currency = self.plan.currency.parse().map_err(Error::internal)?;
-        let price = Money::new(self.plan.price, currency).map_err(Error::internal)?;
         let (zone, mode) = (self.zone(tx), self.settings.rounding_mode);
         let charged_until = zone.local_date(self.stays_charged_until(tx, zone.start_of_day(day)).await?);
-        let charge = exit_charge(&term, day, charged_until, price, &schedule, mode)?;
-        Ok(charge.is_positive().then_some(charge))
+        let mut dearest: Option<(Money, Plan)> = None;
+        for mut term in terms {
+            self.as_it_would_be(tx, &mut term, day);
+            let plan = match term.plan_version_id {
+                Some(version) if version != self.plan.version_id => plans::version(tx, version).await?,
+                _ => self.plan.clone(),
+            };
+            let schedule = self.schedule_of(tx, &plan, anchor)?;
+            let currency = plan.currency.parse().map_err(Error::internal)?;
+            let price = Money::new(plan.price, currency).map_err(Error::internal)?;
+            let charge = exit_charge(&term, day, charged_until, price, &schedule, mode)?;
+            let so_far = dearest.as_ref().map_or(Decimal::ZERO, |(charge, _)| charge.amount());
+            if charge.amount() > so_far {
+                dearest = Some((charge, plan));
+            }
+        }
+        Ok(dearest)
+    }
+
+    /// Prepaid, and off for want of money: from when on nothing was paid, hence used. Nobody is bound by what never began.
+    pub(super) async fn unserved_from(&self, tx: &TenantTx) -> Result<Option<NaiveDate>> {
+        let expired = self
+            .service
+            .state
+            .suspension()
+            .is_some_and(|s| s.cause == SuspensionCause::Expired);
+        if self.plan.payment_mode != PaymentMode::Prepaid || !(expired || self.service.awaits_payment) {
+            return Ok(None);
+        }
+        let facts = self.facts(tx).await?;
+        let paid_until = facts.paid_until();
+        let first_unpaid = facts
+            .charged
+            .iter()
+            .map(|c| c.period.start())
+            .find(|at| Some(*at) >= paid_until);
+        Ok(first_unpaid.map(|at| self.zone(tx).local_date(at)))
     }
 
     /// Changes the term as the end of time off is going to: on that day, or the day that was said.
@@ -173,19 +257,24 @@ impl Held {
         }
     }
 
-    /// Charges the end of a service that is bound still. It is taxed as the plan's price is, of whose supply it is part.
-    pub(super) async fn charge_exit(&mut self, tx: &TenantTx, day: NaiveDate) -> Result<Option<InvoiceId>> {
-        let Some(charge) = self.exit_charge_on(tx, day).await? else {
+    /// Charges the end of a service that is bound still. It is taxed as that plan's price is, of whose supply it is part.
+    pub(super) async fn charge_exit(
+        &mut self,
+        tx: &TenantTx,
+        day: NaiveDate,
+        unserved: Option<NaiveDate>,
+    ) -> Result<Option<InvoiceId>> {
+        let Some((charge, plan)) = self.exit_charge_on(tx, day, unserved).await? else {
             return Ok(None);
         };
         let line = NewLine::OneTime(OneTimeCharge {
             of: Some(self.as_charged()),
-            description: format!("{}, ended before its minimum term", self.plan.name),
+            description: format!("{}, ended before its minimum term", plan.name),
             quantity: Decimal::ONE,
             unit_price: charge.amount(),
-            tax_inclusive: self.plan.tax_inclusive,
+            tax_inclusive: plan.tax_inclusive,
             discount_percent: None,
-            tax_code: self.plan.tax_code.clone(),
+            tax_code: plan.tax_code.clone(),
         });
         let new = NewInvoice {
             id: InvoiceId::new(),
@@ -197,13 +286,31 @@ impl Held {
     }
 }
 
-/// The term of a service, and what its end on that day would cost, before tax or with it as the plan's price: nothing is done.
+/// What the end of a service on that day would cost, before tax or with it as the price of the plan that binds it: nothing is done.
 pub async fn exit_preview(tx: &TenantTx, id: ServiceId, day: Option<NaiveDate>) -> Result<Option<Money>> {
+    let Some(held) = look(tx, id).await? else {
+        return Ok(None);
+    };
+    let unserved = held.unserved_from(tx).await?;
+    let charge = held.exit_charge_on(tx, day.unwrap_or(tx.today()), unserved).await?;
+    Ok(charge.map(|(charge, _)| charge))
+}
+
+/// The first day on which a service is not bound any more, if something binds it.
+pub async fn bound_until(tx: &TenantTx, id: ServiceId) -> Result<Option<NaiveDate>> {
+    let Some(held) = look(tx, id).await? else {
+        return Ok(None);
+    };
+    let unserved = held.unserved_from(tx).await?;
+    Ok(held.binding(tx, unserved).await?.iter().map(|term| term.ends_on).max())
+}
+
+/// A service that is not over, to be looked at.
+async fn look(tx: &TenantTx, id: ServiceId) -> Result<Option<Held>> {
     let service = services::find(tx, id).await?.ok_or_else(|| Error::not_found("id"))?;
     if service.state == ServiceState::Terminated {
         return Ok(None);
     }
     let plan = plans::version(tx, service.plan_version_id).await?;
-    let held = Held::of(tx, service, plan).await?;
-    held.exit_charge_on(tx, day.unwrap_or(tx.today())).await
+    Held::of(tx, service, plan).await.map(Some)
 }

@@ -154,6 +154,7 @@ impl Held {
             self.check_goes(&addon, &at("addonId"))?;
             let mut checks = Checks::new();
             addons::check_quantity(order.quantity, &at("quantity"), &mut checks);
+            require_for_price(tx, order.unit_price)?;
             let price = (order.unit_price).map(|price| addons::check_price(tx, price, &at("unitPrice"), &mut checks));
             checks.done()?;
             match addon.charged {
@@ -212,6 +213,7 @@ impl Held {
 /// days; the rest with the service's own invoices.
 pub async fn service_addon_add(tx: &TenantTx, cmd: &AddAddon) -> Result<(ServiceAddon, Option<Invoice>)> {
     tx.require(Permission::ServiceWrite)?;
+    require_for_price(tx, cmd.unit_price)?;
     let id = ServiceAddonId::new();
     let key = cmd.idempotency_key;
     if let Some(known) = tx.claim_key("serviceAddonAdd", Some(key), cmd, id.0).await? {
@@ -244,6 +246,14 @@ pub async fn service_addon_add(tx: &TenantTx, cmd: &AddAddon) -> Result<(Service
     };
     tx.audit("serviceAddonAdd", cmd.service_id.0, detail).await?;
     Ok((added, invoice))
+}
+
+/// A price of one's own is money, as a discount is: who may not write invoices takes the catalogue's.
+pub(super) fn require_for_price(tx: &TenantTx, own: Option<Decimal>) -> Result<()> {
+    match own {
+        Some(_) => tx.require(Permission::InvoiceWrite),
+        None => Ok(()),
+    }
 }
 
 #[derive(Serialize)]

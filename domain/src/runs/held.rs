@@ -1,4 +1,4 @@
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 
 use super::charge::RefreshService;
@@ -9,7 +9,7 @@ use crate::billing::{Issued, NewInvoice};
 use crate::kernel::calendar::{Interval, IntervalUnit, Period, Zone};
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
-use crate::kernel::ids::{InvoiceId, ServiceId};
+use crate::kernel::ids::{InvoiceId, PlanVersionId, ServiceId};
 use crate::plans::{self, Plan};
 use crate::radius;
 use crate::services::{self, Service, ServiceState, Suspension, SuspensionCause};
@@ -26,6 +26,10 @@ pub(super) struct Held {
     pub settings: BillingSettings,
     pub(super) desk: Desk,
     pub issued: Tally,
+    /// The first day of another plan that it was given.
+    pub(super) changed_on: Option<NaiveDate>,
+    /// What the plan that it has now binds it to is written down.
+    pub(super) is_bound: bool,
 }
 
 /// Invoices that were issued for a service.
@@ -75,6 +79,8 @@ impl Held {
             settings,
             desk,
             issued: Tally::default(),
+            changed_on: None,
+            is_bound: false,
         }
     }
 
@@ -99,6 +105,7 @@ impl Held {
         radius::sync_all(tx, &told).await?;
         for held in all {
             held.look_again(tx).await?;
+            held.write_bond(tx).await?;
         }
         Ok(())
     }
@@ -113,6 +120,19 @@ impl Held {
         let (version, terms) = &self.told;
         let news = now.version != *version && (!now.state.is_on() || radius::Terms::of(&now, &self.plan) != *terms);
         news.then_some((now, &self.plan))
+    }
+
+    /// The version of the plan that it had.
+    pub(super) fn plan_left(&self) -> PlanVersionId {
+        self.before.plan_version_id
+    }
+
+    /// Whether it has another plan than it had, or a version of its own that it asked for.
+    pub(super) fn has_followed(&self) -> bool {
+        let (before, now) = (&self.before, &self.service);
+        let asked = before.pending_change.is_some_and(|p| p.plan_id == now.plan_id) && now.pending_change.is_none();
+        let another = before.plan_id != now.plan_id || asked || self.changed_on.is_some();
+        before.anchor_at.is_some() && another && before.plan_version_id != now.plan_version_id
     }
 
     /// Days end with the daily run; a pass of some hours ends at its own instant.
@@ -167,7 +187,7 @@ impl Held {
         self.schedule_of(tx, &self.plan, start)
     }
 
-    fn schedule_of(&self, tx: &TenantTx, plan: &Plan, start: DateTime<Utc>) -> Result<Schedule> {
+    pub(super) fn schedule_of(&self, tx: &TenantTx, plan: &Plan, start: DateTime<Utc>) -> Result<Schedule> {
         let count = u32::try_from(plan.period_count).map_err(Error::internal)?;
         let interval = Interval::new(plan.period_unit, count).map_err(Error::internal)?;
         Ok(Schedule::new(start, interval, self.settings.billing_anchor(), self.zone(tx)))

@@ -5,6 +5,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::catalogue::check_tax_code;
+use super::extras::require_for_price;
 use super::held::Held;
 use super::pricing::one_time_line;
 use crate::addons::{self, Addon, AddonCharging, NewCharge, OneTimeCharge};
@@ -51,6 +52,10 @@ struct Detail<'a> {
 /// Charges a service for something once.
 pub async fn service_charge_add(tx: &TenantTx, cmd: &AddCharge) -> Result<(OneTimeCharge, Option<Invoice>)> {
     tx.require(Permission::ServiceWrite)?;
+    require_for_price(tx, cmd.unit_price)?;
+    if cmd.tax_code.is_some() || cmd.tax_inclusive.is_some() {
+        tx.require(Permission::InvoiceWrite)?;
+    }
     let id = OneTimeChargeId::new();
     let key = cmd.idempotency_key;
     if let Some(known) = tx.claim_key("serviceChargeAdd", Some(key), cmd, id.0).await? {

@@ -249,6 +249,7 @@ impl Held {
         }
         self.service.pending_change = None;
         let dearer_by = plan.price - self.plan.price;
+        self.changed_on = Some(day);
         if self.goes_by_difference(tx, &plan, day).await? {
             self.charge_difference(tx, plan, day, dearer_by).await
         } else {

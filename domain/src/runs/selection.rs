@@ -86,8 +86,8 @@ pub(super) struct OfPayer {
     pub seen: bool,
 }
 
-/// Where one pays for several: all services that are to be charged by that day and that are paid for by whoever pays for one
-/// of these.
+/// Where one pays for several, or has some at other sites: all services that are to be charged by that day and that are paid for by
+/// whoever pays for one of these.
 pub(super) async fn of_payers(
     tx: &TenantTx,
     date: NaiveDate,
@@ -99,6 +99,12 @@ pub(super) async fn of_payers(
              SELECT DISTINCT COALESCE(p.bill_to_id, p.id) AS id FROM service v JOIN subscriber p ON p.id = v.subscriber_id
              WHERE EXISTS (SELECT FROM subscriber WHERE bill_to_id IS NOT NULL) AND v.id = ANY($1)
                  AND (p.bill_to_id IS NOT NULL OR EXISTS (SELECT FROM subscriber o WHERE o.bill_to_id = p.id))
+             UNION SELECT o.subscriber_id FROM service o
+             WHERE o.next_billing_on <= $2 AND o.status IN ('ACTIVE', 'GRACE', 'SUSPENDED') AND o.subscriber_id IN (
+                 SELECT v.subscriber_id FROM service v JOIN subscriber p ON p.id = v.subscriber_id
+                 WHERE v.id = ANY($1) AND p.bill_to_id IS NULL)
+             GROUP BY o.subscriber_id
+             HAVING count(DISTINCT o.installation_address) + (count(*) > count(o.installation_address))::integer > 1
          )
          SELECT payer.id AS payer, s.id AS service, ((s.next_billing_on, s.id) <= ($3::date, $4::uuid)) IS TRUE AS seen
          FROM payer CROSS JOIN LATERAL (SELECT payer.id UNION ALL SELECT o.id FROM subscriber o WHERE o.bill_to_id = payer.id) AS w

@@ -9,8 +9,9 @@ use super::renewal::RefreshServices;
 use super::settle::{BeginAgain, credited, refresh};
 use crate::billing::events::{
     BillingSettingsUpdated, CreditNoteIssued, InvoicePaid, InvoiceReopened, InvoiceVoided, InvoiceWrittenOff,
+    OpeningBalanceRecorded,
 };
-use crate::billing::lines_of;
+use crate::billing::{self, lines_of};
 use crate::credits;
 use crate::credits::events::{CreditTransferred, DepositReturned};
 use crate::dunning;
@@ -19,6 +20,7 @@ use crate::kernel::error::Result;
 use crate::kernel::ids::{InvoiceId, ServiceId, SubscriberId};
 use crate::payments::events::PaymentRecorded;
 use crate::services::{self, ServiceTerminated};
+use crate::subscribers;
 
 /// Services whose time is now paid begin, go on, or come back.
 pub async fn invoice_paid(db: &TenantDb, event: InvoicePaid) -> Result<()> {
@@ -49,8 +51,19 @@ pub async fn payment_recorded(db: &TenantDb, event: PaymentRecorded) -> Result<(
     renew(db, event.subscriber_id).await
 }
 
-/// A credit note may have left credit in hand, as a payment.
+/// A credit note may have left credit in hand: it settles what else its payer owes, and renews what waits for it.
 pub async fn credit_note_issued(db: &TenantDb, event: CreditNoteIssued) -> Result<()> {
+    let payer = event.subscriber_id;
+    db.write(async move |tx| {
+        subscribers::lock(tx, payer).await?;
+        billing::settle_from_credit(tx, payer).await
+    })
+    .await?;
+    renew(db, payer).await
+}
+
+/// Credit was brought along.
+pub async fn opening_balance_recorded(db: &TenantDb, event: OpeningBalanceRecorded) -> Result<()> {
     renew(db, event.subscriber_id).await
 }
 

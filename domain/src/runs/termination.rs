@@ -149,6 +149,8 @@ impl Held {
         let zone = self.zone(tx);
         let mut from = zone.start_of_day(day);
         let facts = self.facts(tx).await?;
+        // Before it is credited.
+        let unserved = self.unserved_from(tx).await?;
         let first = facts.charged.first().map(|c| c.period.start());
         let pending = self.service.state == ServiceState::Pending;
         if let (true, Some(first)) = (pending, first) {
@@ -189,7 +191,8 @@ impl Held {
         }
         self.charge_open_at_end(tx, pending).await?;
         if !pending {
-            self.charge_exit(tx, day).await?;
+            self.bind_to_new_plan(tx).await?;
+            self.charge_exit(tx, day, unserved).await?;
         }
         self.drop_pause(tx, day).await?;
         self.service.state = ServiceState::Terminated;

@@ -33,6 +33,16 @@ events! {
     ServiceResumed;
     /// It has another plan.
     ServicePlanChanged;
+    /// It is to have another plan, from the next period on that is not charged yet.
+    ServiceChangePlanned;
+    /// … or not after all.
+    ServiceChangeCancelled;
+    /// It is to end on a day to come.
+    ServiceEndPlanned;
+    /// … or not after all.
+    ServiceEndCancelled;
+    /// It keeps the version of its plan until another day, or not any longer.
+    ServiceVersionKept;
     /// It is installed elsewhere.
     ServiceAddressChanged;
     /// It is over.

@@ -2,7 +2,10 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 
 use super::entity::{Service, ServiceStatus, SuspensionCause};
-use super::events::{ServiceActivated, ServicePlanChanged, ServiceResumed, ServiceSuspended, ServiceTerminated};
+use super::events::{
+    ServiceActivated, ServiceChangeCancelled, ServiceChangePlanned, ServiceEndCancelled, ServiceEndPlanned, ServicePlanChanged,
+    ServiceResumed, ServiceSuspended, ServiceTerminated, ServiceVersionKept,
+};
 use super::queries;
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
@@ -132,6 +135,7 @@ fn tell(before: &Service, service: &Service, facts: &mut Vec<Fact>) -> Result<()
     if before.plan_id != service.plan_id {
         facts.push(Fact::of(&ServicePlanChanged { service_id, version })?);
     }
+    tell_plans(before, service, facts)?;
     match (before.state.status(), service.state.status()) {
         (ServiceStatus::Pending, ServiceStatus::Active) => facts.push(Fact::of(&ServiceActivated { service_id, version })?),
         (ServiceStatus::Active | ServiceStatus::Grace, ServiceStatus::Suspended) => {
@@ -143,6 +147,27 @@ fn tell(before: &Service, service: &Service, facts: &mut Vec<Fact>) -> Result<()
         (ServiceStatus::Terminated, _) => {}
         (_, ServiceStatus::Terminated) => facts.push(Fact::of(&ServiceTerminated { service_id, version })?),
         _ => {}
+    }
+    Ok(())
+}
+
+/// What is to come, and what is not to come any more. What has come is told as that.
+fn tell_plans(before: &Service, service: &Service, facts: &mut Vec<Fact>) -> Result<()> {
+    let (service_id, version) = (before.id, before.version + 1);
+    let follows = |of: &Service| of.pending_change.map(|change| change.plan_id);
+    match (follows(before), follows(service)) {
+        (old, Some(new)) if old != Some(new) => facts.push(Fact::of(&ServiceChangePlanned { service_id, version })?),
+        (Some(old), None) if service.plan_id != old => facts.push(Fact::of(&ServiceChangeCancelled { service_id, version })?),
+        _ => {}
+    }
+    match (before.ends_on, service.ends_on) {
+        _ if service.state.status() == ServiceStatus::Terminated => {}
+        (old, Some(new)) if old != Some(new) => facts.push(Fact::of(&ServiceEndPlanned { service_id, version })?),
+        (Some(_), None) => facts.push(Fact::of(&ServiceEndCancelled { service_id, version })?),
+        _ => {}
+    }
+    if before.version_kept_until != service.version_kept_until {
+        facts.push(Fact::of(&ServiceVersionKept { service_id, version })?);
     }
     Ok(())
 }

@@ -6,13 +6,15 @@ use uuid::Uuid;
 use crate::kernel::calendar::days_between;
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
-use crate::kernel::ids::ServiceId;
+use crate::kernel::ids::{PlanVersionId, ServiceId};
 use crate::plans::ExitKind;
 
-/// Until when a service is bound, and what its end before costs: as its plan had it when it began, whatever the plan says later.
+/// Until when a service is bound, and what its end before costs: as the plan had it that it chose, whatever that one says later.
 #[derive(Clone, Debug, PartialEq, FromQueryResult)]
 pub struct ServiceTerm {
     pub service_id: ServiceId,
+    /// By which it is bound. None: by the one that it has, for it was not written down then.
+    pub plan_version_id: Option<PlanVersionId>,
     pub starts_on: NaiveDate,
     /// The first day after it.
     pub ends_on: NaiveDate,
@@ -31,7 +33,7 @@ impl ServiceTerm {
     }
 }
 
-/// Binds a service that begins.
+/// Binds a service that begins. Releases before know nothing of bonds, and may end it.
 pub async fn bind(tx: &TenantTx, term: &ServiceTerm) -> Result<()> {
     tx.sql(
         "INSERT INTO service_term (service_id, starts_on, ends_on, exit_kind, exit_value) VALUES ($1, $2, $3, $4, $5)
@@ -44,24 +46,58 @@ pub async fn bind(tx: &TenantTx, term: &ServiceTerm) -> Result<()> {
     .bind(term.exit_value)
     .run()
     .await?;
+    bind_also(tx, term).await
+}
+
+/// Binds a service from then on, besides what binds it from before. The caller has locked it.
+pub async fn bind_also(tx: &TenantTx, term: &ServiceTerm) -> Result<()> {
+    tx.sql(
+        "INSERT INTO service_bond (id, service_id, plan_version_id, starts_on, ends_on, exit_kind, exit_value)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(Uuid::now_v7())
+    .bind(term.service_id)
+    .bind(term.plan_version_id)
+    .bind(term.starts_on)
+    .bind(term.ends_on)
+    .bind(term.exit_kind)
+    .bind(term.exit_value)
+    .run()
+    .await?;
     Ok(())
 }
 
-/// The term of a service, if it has one, as it is by now. Whoever sees the service sees it.
-pub async fn term_of(tx: &TenantTx, service: ServiceId) -> Result<Option<ServiceTerm>> {
+/// What binds a service, as it is by now: what it chose first, and what it changed to since. What was chosen on the day on which
+/// something else was to begin, or before, stands in its place. Whoever sees the service sees it.
+pub async fn terms_of(tx: &TenantTx, service: ServiceId) -> Result<Vec<ServiceTerm>> {
     tx.sql(
-        "SELECT t.service_id, t.starts_on - c.sooner + p.days AS starts_on, t.ends_on - c.sooner + c.longer + p.days AS ends_on,
-             t.exit_kind, t.exit_value
-         FROM service_term t CROSS JOIN LATERAL (
-             SELECT COALESCE(sum(sooner), 0)::integer AS sooner, COALESCE(sum(longer), 0)::integer AS longer
-             FROM service_term_change WHERE service_id = t.service_id
-         ) AS c CROSS JOIN LATERAL (
-             SELECT COALESCE(sum(days), 0)::integer AS days FROM service_term_put_off WHERE service_id = t.service_id
-         ) AS p WHERE t.service_id = $1",
+        "WITH written AS (
+             SELECT id, service_id, plan_version_id, starts_on, ends_on, exit_kind, exit_value FROM service_bond WHERE service_id = $1
+             UNION ALL
+             SELECT '00000000-0000-0000-0000-000000000000', service_id, NULL, starts_on, ends_on, exit_kind, exit_value
+             FROM service_term WHERE service_id = $1
+         ), bond AS (
+             SELECT t.id, t.service_id, t.plan_version_id, t.starts_on - c.sooner + p.days AS starts_on,
+                 t.ends_on - c.sooner + c.longer + p.days AS ends_on, t.exit_kind, t.exit_value
+             FROM written t CROSS JOIN LATERAL (
+                 SELECT COALESCE(sum(sooner), 0)::integer AS sooner, COALESCE(sum(longer), 0)::integer AS longer
+                 FROM service_term_change WHERE service_id = t.service_id AND id > t.id
+             ) AS c CROSS JOIN LATERAL (
+                 SELECT COALESCE(sum(days), 0)::integer AS days
+                 FROM service_term_put_off WHERE service_id = t.service_id AND id > t.id
+             ) AS p
+         )
+         SELECT t.service_id, t.plan_version_id, t.starts_on, t.ends_on, t.exit_kind, t.exit_value FROM bond t
+         WHERE NOT EXISTS (SELECT FROM bond n WHERE n.id > t.id AND n.starts_on <= t.starts_on) ORDER BY t.id",
     )
     .bind(service)
-    .optional()
+    .all()
     .await
+}
+
+/// What binds a service for longest, if something does.
+async fn term_of(tx: &TenantTx, service: ServiceId) -> Result<Option<ServiceTerm>> {
+    Ok(terms_of(tx, service).await?.into_iter().max_by_key(|term| term.ends_on))
 }
 
 /// A term is longer by the days from `first` to before `until`, which are not charged; those before it do not count. The caller

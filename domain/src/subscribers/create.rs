@@ -4,6 +4,7 @@ use uuid::Uuid;
 use super::account_number::account_number;
 use super::address::Address;
 use super::entity::{Subscriber, SubscriberStatus, TaxClass};
+use super::events::SubscriberCreated;
 use super::rules::Particulars;
 use super::{payer, queries};
 use crate::kernel::Permission;
@@ -45,6 +46,7 @@ pub async fn create(tx: &TenantTx, cmd: CreateSubscriber) -> Result<Subscriber> 
     }
     insert(tx, id, particulars, tax_class, cmd.bill_to_id).await?;
     tx.audit("subscriberCreate", id.0, &cmd).await?;
+    tx.emit(&SubscriberCreated { subscriber_id: id }).await?;
     queries::get(tx, id).await
 }
 

@@ -7,6 +7,7 @@ mod account_number;
 mod address;
 mod create;
 pub mod entity;
+mod events;
 mod payer;
 mod queries;
 mod rules;
@@ -15,8 +16,9 @@ mod update;
 pub use address::Address;
 pub use create::{CreateSubscriber, create};
 pub use entity::{Subscriber, SubscriberStatus, TaxClass};
+pub use events::{SubscriberCreated, SubscriberUpdated};
 pub use queries::{
     SubscriberFilter, SubscriberKey, SubscriberOrder, SubscriberSort, by_ids, count, find, get, list, lock, lock_all,
-    lock_with_payers, with_payers,
+    lock_with_payers, look, with_payers,
 };
 pub use update::{UpdateSubscriber, update};

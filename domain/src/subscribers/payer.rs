@@ -10,9 +10,7 @@ pub(super) async fn check(tx: &TenantTx, subscriber: SubscriberId, payer: Subscr
     if payer == subscriber {
         return Err(Error::invalid(FIELD, "A subscriber without a payer pays itself."));
     }
-    let payer = queries::find_unchecked(tx, payer)
-        .await?
-        .ok_or_else(|| Error::not_found(FIELD))?;
+    let payer = queries::look(tx, payer).await?.ok_or_else(|| Error::not_found(FIELD))?;
     if payer.bill_to_id.is_some() {
         return Err(Error::invalid(FIELD, "This subscriber has a payer itself."));
     }

@@ -27,15 +27,16 @@ pub async fn find(tx: &TenantTx, id: SubscriberId) -> Result<Option<Subscriber>>
         return Ok(None);
     }
     tx.require_for(Permission::SubscriberRead, id)?;
-    find_unchecked(tx, id).await
+    look(tx, id).await
 }
 
 /// A subscriber that must exist; for use cases that hold its id.
 pub async fn get(tx: &TenantTx, id: SubscriberId) -> Result<Subscriber> {
-    find_unchecked(tx, id).await?.ok_or_else(|| Error::not_found("subscriberId"))
+    look(tx, id).await?.ok_or_else(|| Error::not_found("subscriberId"))
 }
 
-pub(super) async fn find_unchecked(tx: &TenantTx, id: SubscriberId) -> Result<Option<Subscriber>> {
+/// As it is now, if it exists; for use cases that are about to lock it.
+pub async fn look(tx: &TenantTx, id: SubscriberId) -> Result<Option<Subscriber>> {
     tx.sql(select!("WHERE s.id = $1")).bind(id).optional().await
 }
 

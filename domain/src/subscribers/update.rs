@@ -2,6 +2,7 @@ use serde::Serialize;
 
 use super::address::Address;
 use super::entity::{Subscriber, TaxClass};
+use super::events::SubscriberUpdated;
 use super::rules::Particulars;
 use super::{payer, queries};
 use crate::kernel::Permission;
@@ -58,6 +59,7 @@ pub async fn update(tx: &TenantTx, cmd: UpdateSubscriber) -> Result<Subscriber> 
     .run()
     .await?;
     tx.audit("subscriberUpdate", id.0, &cmd).await?;
+    tx.emit(&SubscriberUpdated { subscriber_id: id }).await?;
     queries::get(tx, id).await
 }
 

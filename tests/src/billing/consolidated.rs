@@ -203,3 +203,42 @@ async fn sites_in_several_states_stand_on_an_invoice_for_each_state() {
         ]
     );
 }
+
+/// A company with offices: a line for each site. What is at one site stays on invoices of its own.
+#[tokio::test]
+async fn what_one_has_at_several_sites_stands_on_one_invoice() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    isp.bills(json!({ "dueDays": 60 })).await;
+    let plan = isp
+        .plan("office", json!({ "paymentMode": "POSTPAID", "price": "1000.00" }))
+        .await;
+    let (company, _) = isp.subscriber("Company", json!({})).await;
+    let (home, _) = isp.subscriber("Home", json!({})).await;
+    for n in 0..3 {
+        let site = json!({ "line1": format!("{n} Ring Road"), "city": "Mysuru", "region": "KA", "country": "IN" });
+        let at = json!({ "installationAddress": site });
+        isp.service(&company, &plan, &format!("office-{n}"), at).await;
+        isp.service(&home, &plan, &format!("home-{n}"), json!({})).await;
+    }
+    app.run_jobs().await;
+    app.set_clock("2026-05-01T04:30:00Z").await;
+    // Two to a transaction, so that they are not found together by luck.
+    let sql = "INSERT INTO platform.job (tenant_id, kind, payload, run_at)
+         VALUES (1, 'billing.renew', '{\"date\": \"2026-05-01\", \"together\": 2}', platform.now())";
+    sqlx::query(sql).execute(&mut app.db.admin().await).await.unwrap();
+    app.run_jobs().await;
+    let may = invoices(&isp, &company, "2026-05-01").await;
+    assert_eq!(may.len(), 1, "{may:#?}");
+    let mut sites: Vec<&str> = may[0]["lines"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|l| l["description"].as_str().unwrap())
+        .collect();
+    sites.sort_unstable();
+    let expected = |n: usize| format!("Plan office, 2026-05-01 to 2026-05-31, {n} Ring Road, Mysuru");
+    assert_eq!(sites, [expected(0), expected(1), expected(2)]);
+    assert_eq!(may[0]["total"]["amount"], "3000.00");
+    assert_eq!(invoices(&isp, &home, "2026-05-01").await.len(), 3);
+}

@@ -238,3 +238,16 @@ async fn with_two_registrations_each_numbers_its_own() {
     let lines = json!({ "lines": [isp.more(&here, 0, "10").await] });
     assert_eq!(isp.debited(&here, lines).await["number"], "KA26-27/D000001");
 }
+
+#[tokio::test]
+async fn one_that_comes_to_more_than_any_can_is_refused() {
+    let isp = Isp::open("in-broadband").await;
+    isp.register(GSTIN_KA).await;
+    let subscriber = isp.subscriber(Some("KA")).await;
+    let invoice = isp.issued(subscriber, json!([line("799")])).await;
+    let lines = json!([isp.more(&invoice, 0, "999999999999999").await]);
+    assert_eq!(
+        refusals(&isp.debit(&invoice, json!({ "lines": lines })).await),
+        ["lines INVALID"]
+    );
+}

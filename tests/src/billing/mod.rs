@@ -5,6 +5,7 @@ mod classes;
 mod consolidated;
 mod credit_notes;
 mod debit_notes;
+mod drafts;
 mod golden;
 mod holdups;
 mod invoices;

@@ -62,6 +62,35 @@ async fn nothing_is_booked_in_a_closed_period() {
     the_database_refuses_too(&app).await;
 }
 
+/// What is booked today all the same, but as of a closed day.
+#[tokio::test]
+async fn no_service_begins_or_changes_as_of_a_closed_day() {
+    let app = TestApp::new().await;
+    let owner = app.on("asha").as_owner();
+    owner.bills(json!({ "dueDays": 60 })).await;
+    let home = owner.plan("home", json!({ "paymentMode": "POSTPAID" })).await;
+    let fast = owner
+        .plan("fast", json!({ "paymentMode": "POSTPAID", "price": "3000.00" }))
+        .await;
+    let (subscriber, _) = owner.subscriber("Meera", json!({})).await;
+    app.set_clock("2026-04-15T06:00:00Z").await;
+    let (service, _) = owner.service(&subscriber, &home, "one", json!({})).await;
+    let (ordered, _) = owner.service(&subscriber, &home, "two", json!({ "activate": false })).await;
+    app.set_clock("2026-05-10T06:00:00Z").await;
+    app.run_jobs().await;
+    close(&owner, "2026-04-30").await.done();
+    for (day, refused) in [("2026-04-30", true), ("2026-05-01", false)] {
+        let change = json!({ "id": service["id"], "planId": fast, "timing": "NOW", "effectiveOn": day, "idempotencyKey": key() });
+        let change = owner.mutate("serviceChangePlan", change, "service { id }").await;
+        let begin = json!({ "id": ordered["id"], "startsOn": day, "idempotencyKey": key() });
+        let begin = owner.mutate("serviceActivate", begin, "service { id }").await;
+        let expected = |field: &str| refused.then(|| format!("INVALID_STATE {field}"));
+        assert_eq!(change.refusals().pop(), expected("effectiveOn"), "{day}: {}", change.text);
+        assert_eq!(begin.refusals().pop(), expected("startsOn"), "{day}: {}", begin.text);
+    }
+    app.run_jobs().await;
+}
+
 /// Whatever the code does: a closed day takes no entry, an open one does.
 async fn the_database_refuses_too(app: &TestApp) {
     let tenant = app.db.tenants.iter().find(|t| t.slug == "asha").unwrap();

@@ -2,6 +2,7 @@
 //! nothing, whoever comes at once.
 
 mod given_up;
+mod in_hand;
 mod lives;
 
 use rust_decimal::Decimal;

@@ -1,6 +1,7 @@
 //! Subscribers, branding and routers: GraphQL in, answers out.
 
 mod branding;
+mod buyers;
 mod ground;
 mod nas;
 mod subscriber_lists;

@@ -39,6 +39,8 @@ impl World {
             owner.pay(&subscriber.subscriber, paid).await;
             let lines = json!([{ "description": canary, "unitPrice": "10.00" }]);
             let input = json!({ "subscriberId": subscriber.subscriber, "lines": lines, "idempotencyKey": key() });
+            let draft = json!({ "subscriberId": subscriber.subscriber, "lines": lines, "idempotencyKey": key() });
+            owner.mutate("invoiceDraftCreate", draft, "invoiceDraft { id }").await.done();
             let issued = owner.mutate("invoiceIssue", input, "invoice { id }").await.done();
             let credit =
                 json!({ "invoiceId": issued["invoice"]["id"], "amount": "1.00", "reason": canary, "idempotencyKey": key() });
@@ -148,6 +150,7 @@ pub fn kind_at(root: &RootField, position: &str) -> &'static str {
         ("planVersion", "planversion"),
         ("plan", "plan"),
         ("invoiceLine", "line"),
+        ("invoiceDraft", "invoicedraft"),
         ("ledgerAccount", "ledgeraccount"),
         ("creditNote", "creditnote"),
         ("billingRun", "billingrun"),
@@ -241,6 +244,7 @@ async fn ids(admin: &mut PgConnection, tenant: &TestTenant) -> Vec<(&'static str
             "subscriber" => own("subscriber"),
             "service" => own("service"),
             "invoice" => own("invoice"),
+            "invoicedraft" => own("invoice_draft"),
             "line" => own("invoice_line"),
             "creditnote" => own("credit_note"),
             "billingrun" => own("billing_run"),

@@ -126,6 +126,35 @@ async fn an_indian_invoice_says_all_that_rule_46_asks_for() {
     app.run_jobs().await;
 }
 
+/// Rule 46, (e) and (o): where it is supplied, if that is not where the recipient is.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invoice_names_the_address_of_delivery_if_it_is_another() {
+    let app = TestApp::new().await;
+    let owner = indian(&app).await;
+    let plan = owner.plan("home", json!({})).await;
+    let home = json!({ "address": { "line1": "7 Temple Street", "city": "Mysuru", "region": "KA", "country": "IN" } });
+    let (subscriber, _) = owner.subscriber("Meera", home).await;
+    let site = json!({ "line1": "3 Mount Road", "city": "Chennai", "postalCode": "600002", "region": "TN", "country": "IN" });
+    let at = json!({ "installationAddress": site });
+    let (_, away) = owner.service(&subscriber, &plan, "away", at).await;
+    let (_, same) = owner.service(&subscriber, &plan, "same", json!({})).await;
+    // It was delivered there, wherever she lives by now.
+    let moved = json!({ "id": subscriber, "expectedVersion": 1, "address": site });
+    owner.mutate("subscriberUpdate", moved, "subscriber { id }").await.done();
+    let printed = text(&pdf(&owner, &id(&away)).await);
+    let delivered = [
+        "7 Temple Street",
+        "ADDRESS OF DELIVERY",
+        "3 Mount Road",
+        "Chennai 600002",
+        "Tamil Nadu (33)",
+    ];
+    holds(&printed, &delivered);
+    let printed = text(&pdf(&owner, &id(&same)).await);
+    assert!(!printed.contains("ADDRESS OF DELIVERY"), "{printed}");
+    app.run_jobs().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_supply_to_another_state_bears_igst_and_names_that_state() {
     let app = TestApp::new().await;

@@ -4,6 +4,7 @@
 mod addon_days;
 mod addons;
 mod ahead;
+mod bonds;
 mod discounts;
 mod periods;
 mod terms;

@@ -55,6 +55,9 @@ async fn hours_are_charged_by_the_instant() {
     };
     assert_eq!(at("periodEndsAt") - at("periodStartsAt"), chrono::TimeDelta::hours(36));
     app.run_jobs().await;
+    let postpaid = json!({ "code": "hours", "name": "Hours", "paymentMode": "POSTPAID", "price": "1.00", "period": { "unit": "HOUR", "count": 1 } });
+    let refused = isp.mutate("planCreate", postpaid, "plan { id }").await;
+    assert_eq!(refused.refusals(), ["INVALID period.unit"]);
     let bad = json!({ "code": "bad", "name": "Bad", "paymentMode": "PREPAID", "price": "1.00" });
     for count in [0, -1, 367] {
         let mut input: Value = bad.clone();

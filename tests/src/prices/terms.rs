@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::day;
 use crate::harness::{Ask, TestApp, id, key};
 
-async fn bought(isp: &Ask<'_>, name: &str, plan: Value) -> (String, String, Value) {
+pub async fn bought(isp: &Ask<'_>, name: &str, plan: Value) -> (String, String, Value) {
     let plan = isp.plan(name, plan).await;
     let (subscriber, _) = isp.subscriber(name, json!({})).await;
     let (service, invoice) = isp.service(&subscriber, &plan, name, json!({})).await;

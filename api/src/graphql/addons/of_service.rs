@@ -132,7 +132,8 @@ pub struct OrderedAddonInput {
     /// How many pieces.
     #[graphql(default = 1)]
     quantity: i32,
-    /// What each piece costs, agreed for this service; default: what the catalogue asks.
+    /// What each piece costs, agreed for this service, which takes `invoice:write`;
+    /// default: what the catalogue asks.
     unit_price: Option<Decimal>,
 }
 
@@ -160,7 +161,8 @@ pub struct ServiceAddonAddInput {
     /// How many pieces.
     #[graphql(default = 1)]
     quantity: i32,
-    /// What each piece costs for a full period, agreed for this service; default: what the catalogue asks when it is charged.
+    /// What each piece costs for a full period, agreed for this service, which takes `invoice:write`;
+    /// default: what the catalogue asks when it is charged.
     unit_price: Option<Decimal>,
     /// The first day with it; default: today. Not before the period that is being used.
     starts_on: Option<Date>,
@@ -226,7 +228,7 @@ pub struct ServiceChargeAddInput {
     /// How many pieces.
     #[graphql(default = 1)]
     quantity: i32,
-    /// What each piece costs; default: the add-on's price.
+    /// What each piece costs, which takes `invoice:write`; default: the add-on's price.
     unit_price: Option<Decimal>,
     /// Whether the price already contains tax; default: as the add-on's, or not.
     tax_inclusive: Option<bool>,

@@ -1,5 +1,6 @@
 mod credit_note;
 mod debit_note;
+mod draft;
 mod invoice;
 mod mutation;
 mod preview;
@@ -10,6 +11,7 @@ mod template;
 mod withholding;
 
 pub use credit_note::CreditNote;
+pub use draft::{InvoiceDraftMutation, InvoiceDraftQuery};
 pub use invoice::{Invoice, InvoiceConnection, TaxAmount};
 pub use mutation::BillingMutation;
 pub use preview::InvoicePreviewQuery;

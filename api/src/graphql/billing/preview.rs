@@ -3,10 +3,10 @@
 use async_graphql::{Context, ID, InputObject, Object};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use trunkline_domain::Error;
 use trunkline_domain::billing::pdf::TypesetError;
 use trunkline_domain::billing::{self, Draft, IssueInvoice, ManualLine};
 use trunkline_domain::kernel::error::ErrorCode;
+use trunkline_domain::{Error, Result};
 use uuid::Uuid;
 
 use super::mutation::InvoiceLineInput;
@@ -38,14 +38,20 @@ impl InvoicePreviewQuery {
             due_on: input.due_on.map(|day| day.0),
             idempotency_key: Uuid::now_v7(),
         };
-        let result = billing::preview_manual(ctx.rq().apart().await?, cmd).await;
+        InvoicePreview::of(billing::preview_manual(ctx.rq().apart().await?, cmd).await)
+    }
+}
+
+impl InvoicePreview {
+    /// What came of the look; None where what it is about does not exist.
+    pub fn of(result: Result<Draft>) -> ApiResult<Option<Self>> {
         if let Err(Error::User(refusals)) = &result
             && refusals.iter().any(|r| r.code == ErrorCode::NotFound)
         {
             return Ok(None);
         }
         let (draft, refusals) = settle(result)?;
-        Ok(Some(InvoicePreview { draft, refusals }))
+        Ok(Some(Self { draft, refusals }))
     }
 }
 

@@ -229,8 +229,8 @@ impl Service {
     #[graphql(complexity = "5")]
     async fn bound_until(&self, ctx: &Context<'_>) -> ApiResult<Option<Date>> {
         let id = self.0.id;
-        let term = ctx.rq().read(async move |tx| services::term_of(tx, id).await).await?;
-        Ok(term.map(|t| Date(t.ends_on)))
+        let until = ctx.rq().read(async move |tx| runs::bound_until(tx, id).await).await?;
+        Ok(until.map(Date))
     }
 
     /// The discounts that it has or had, in the order in which it got them.

@@ -1,5 +1,5 @@
 use async_graphql::{Context, Object};
-use trunkline_domain::{identity, subscribers};
+use trunkline_domain::{identity, runs, subscribers};
 
 use super::types::{
     SubscriberCreateInput, SubscriberCreatePayload, SubscriberPasswordSetInput, SubscriberPasswordSetPayload,
@@ -23,7 +23,7 @@ impl SubscribersMutation {
         let result = match input.command() {
             Ok(cmd) => {
                 ctx.rq()
-                    .write(async move |tx| subscribers::create(tx, cmd.clone()).await)
+                    .write(async move |tx| runs::subscriber_create(tx, cmd.clone()).await)
                     .await
             }
             Err(e) => Err(e),
@@ -40,7 +40,7 @@ impl SubscribersMutation {
         let result = match input.command() {
             Ok(cmd) => {
                 ctx.rq()
-                    .write(async move |tx| subscribers::update(tx, cmd.clone()).await)
+                    .write(async move |tx| runs::subscriber_update(tx, cmd.clone()).await)
                     .await
             }
             Err(e) => Err(e),

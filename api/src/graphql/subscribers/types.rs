@@ -324,7 +324,8 @@ pub struct SubscriberCreateInput {
     email: Option<String>,
     /// E.164, or as dialled in the ISP's country.
     phone: Option<String>,
-    /// The buyer's own registration, such as a GSTIN.
+    /// The buyer's own registration, such as a GSTIN; in the ISP's country one that its rules know as valid. Where they tax the
+    /// registered otherwise than others, whether there is one takes `invoice:write` as well.
     tax_id: Option<String>,
     /// What it is for tax, as a buyer; REGULAR if nothing is said. Another one takes `invoice:write` as well.
     tax_class: Option<TaxClass>,
@@ -364,7 +365,8 @@ pub struct SubscriberUpdateInput {
     email: MaybeUndefined<String>,
     /// E.164, or as dialled in the ISP's country.
     phone: MaybeUndefined<String>,
-    /// The buyer's own registration, such as a GSTIN.
+    /// The buyer's own registration, such as a GSTIN; in the ISP's country one that its rules know as valid. Where they tax the
+    /// registered otherwise than others, whether there is one takes `invoice:write` as well.
     tax_id: MaybeUndefined<String>,
     /// What it is for tax, as a buyer. Counts from the next charge on, of whatever it pays for. A change takes `invoice:write` as
     /// well.

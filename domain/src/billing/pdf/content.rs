@@ -138,18 +138,22 @@ async fn content(
     };
     let id = payer.id;
     let buyer = buyer(payer);
-    let (buyer, mut known) = match kept.buyer {
+    let (buyer, mut known, delivered_to) = match kept.buyer {
         Some(mut kept) => {
-            let others = std::mem::take(&mut kept.others);
-            (buyer.issued_as(kept), others)
+            let (others, delivered_to) = (std::mem::take(&mut kept.others), kept.delivered_to.take());
+            (buyer.issued_as(kept), others, delivered_to)
         }
-        None => (buyer, BTreeMap::new()),
+        None => (buyer, BTreeMap::new(), None),
     };
     known.insert(id, buyer.name.clone());
     let names = names(tx, &printed.lines, known).await?;
+    let document = Document {
+        delivered_to,
+        ..document(printed, buyer, &names)?
+    };
     Ok(Content {
         seller,
-        document: document(printed, buyer, &names)?,
+        document,
         files: Files::default(),
     })
 }
@@ -215,6 +219,7 @@ fn document(printed: Printed, buyer: Buyer, names: &BTreeMap<SubscriberId, Strin
         adds_to: printed.adds_to,
         buyer,
         place_of_supply,
+        delivered_to: None,
         lines,
         taxes: sum_taxes(&printed.taxes)?.iter().map(tax).collect(),
         totals: printed.totals,

@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use crate::billing::entity::{InvoiceKind, InvoiceStatus};
+use crate::billing::parties::Site;
 use crate::billing::rules::Place;
 use crate::kernel::money::Currency;
 use crate::kernel::text_enum;
@@ -82,6 +83,9 @@ pub struct Document {
     pub adds_to: Option<Corrected>,
     pub buyer: Buyer,
     pub place_of_supply: Option<Place>,
+    /// Where all of it is supplied, if that is not the buyer's address.
+    #[serde(default)]
+    pub delivered_to: Option<Site>,
     pub lines: Vec<Line>,
     pub taxes: Vec<Tax>,
     pub totals: Totals,

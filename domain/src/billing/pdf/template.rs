@@ -3,6 +3,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::FromQueryResult;
 use serde::Serialize;
 
+use super::super::events::InvoiceTemplateUpdated;
 use super::{Sheet, TypesetError, Typesetter, content, pack, sample};
 use crate::billing::queries;
 use crate::kernel::Permission;
@@ -228,5 +229,6 @@ async fn store(tx: &TenantTx, expected: i32, source: Option<String>) -> Result<I
     };
     let version = expected + 1;
     tx.audit(action, tx.tenant().id().0, Detail { version, bytes }).await?;
+    tx.emit(&InvoiceTemplateUpdated { version }).await?;
     current(tx).await
 }

@@ -35,6 +35,7 @@ fn charged(price: Decimal, days: u32, of: u32, inclusive: bool, tax_level: TaxLe
             tax_id: "29AABCR1718E1ZL".to_owned(),
         }),
         buyer: BuyerClass::Regular,
+        registered: false,
     };
     let zone: Zone = "Asia/Kolkata".parse().expect("a zone");
     let day = |n: u64| {

@@ -35,6 +35,7 @@ fn treatment() -> TaxTreatment {
             tax_id: "29AABCR1718E1ZL".to_owned(),
         }),
         buyer: BuyerClass::Regular,
+        registered: false,
     };
     rules.treatment(&facts).expect("a treatment")
 }

@@ -211,7 +211,10 @@ impl NumberPattern {
             let around = years
                 .iter()
                 .flat_map(|year| codes.iter().map(|code| pattern.around(*year, code)));
-            around.collect()
+            // Authorities' portals take no notice of case.
+            around
+                .map(|(before, after)| (before.to_uppercase(), after.to_uppercase()))
+                .collect()
         };
         let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
         let same_but_digits = |rest: Option<&str>, other_rest: Option<&str>| rest.or(other_rest).is_some_and(digits);

@@ -117,6 +117,7 @@ fn patterns_whose_numbers_could_be_the_same() {
         ("A{YYYY}{SEQ:6}", "A2027{FY}{SEQ:6}", false),
         ("INV/{FY}/{SEQ:6}", "INV/{YYYY}/{SEQ:6}", false),
         ("IN/{FY}/{SEQ:6}", "CN/{FY}/{SEQ:6}", false),
+        ("IN/{FY}/{SEQ:6}", "in/{FY}/{SEQ:6}", true),
         ("IN/{FY}/{SEQ:6}", "IN/{FY}/{SEQ:6}C", false),
     ] {
         assert_eq!(pattern(a).meets(&pattern(b), year, &["KA", "MH"]), meet, "{a} {b}");

@@ -40,6 +40,9 @@ pub struct TaxTreatment {
     pub place: Place,
     pub registration: Option<Registration>,
     pub buyer: BuyerClass,
+    /// Whether the buyer has a tax id, where the rules ask for that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub registered: bool,
     pub inclusive_method: InclusiveMethod,
     /// In the order of computation.
     pub taxes: Vec<AppliedTax>,

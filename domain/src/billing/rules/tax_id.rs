@@ -104,7 +104,30 @@ impl TaxIdValidator {
         };
         Ok(ValidTaxId { text, region })
     }
+
+    /// As [`Self::check`], of a buyer: also those may buy who can't sell, such as authorities and embassies.
+    pub fn check_buyer(self, text: &str) -> Result<(), TaxIdError> {
+        let pictures = match self {
+            Self::Gstin => GSTINS_OF_BUYERS,
+            Self::KraPin | Self::None => &[],
+        };
+        match pictures.iter().any(|picture| require_form(text, picture).is_ok()) {
+            true => Ok(()),
+            false => self.check(text).map(|_| ()),
+        }
+    }
 }
+
+/// Forms of those who are not normal taxpayers: who deducts tax at source, by PAN or by TAN; who collects it; United Nations
+/// bodies and embassies; other notified persons; non-residents. Of these no check character is published.
+const GSTINS_OF_BUYERS: &[&str] = &[
+    "99AAAAA9999AEDX",
+    "99AAAA99999AEDX",
+    "99AAAAA9999AECX",
+    "9999AAA99999UNX",
+    "9999AAA99999ONX",
+    "9999AAA99999NRX",
+];
 
 /// A normal taxpayer's GSTIN. Position 14 is "Z"; the forms of deductors, collectors and UN bodies differ and
 /// are not for a seller.
@@ -154,6 +177,24 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn some_buy_who_sell_nothing() {
+        for (text, good) in [
+            ("29AAACI1681G1DM", true),
+            ("29BLRA12345F1DM", true),
+            ("29AAACI1681G1CM", true),
+            ("0717UNO00157UNU", true),
+            ("9917USA29001NRF", true),
+            ("0717UNO00157UXU", false),
+            ("29AABCR1718E1ZL", true),
+            ("29AABCR1718E1ZM", false),
+        ] {
+            assert_eq!(TaxIdValidator::Gstin.check_buyer(text).is_ok(), good, "{text}");
+        }
+        assert!(TaxIdValidator::KraPin.check_buyer("29AABCR1718E1ZL").is_err());
+        assert!(TaxIdValidator::None.check_buyer("DE123456789").is_ok());
+    }
 
     #[test]
     fn gstins() {

@@ -110,6 +110,9 @@ pub struct TaxComponent {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub except_regions: Vec<String>,
     pub buyers: Vec<BuyerClass>,
+    /// Only buyers who are registered for tax, or only those who are not; absent: both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registered: Option<bool>,
     /// Earlier components that belong to the base beside the net amount.
     #[serde(default)]
     pub on: Vec<String>,
@@ -168,6 +171,8 @@ pub struct TaxFacts {
     pub place: Place,
     pub registration: Option<Registration>,
     pub buyer: BuyerClass,
+    /// Whether the buyer has a tax id.
+    pub registered: bool,
 }
 
 /// Why a rule set is refused, and where.
@@ -317,6 +322,16 @@ impl TaxRuleSet {
         })
     }
 
+    /// Checks the tax id of somebody who buys here.
+    pub fn buyer(&self, tax_id: &str) -> Result<(), TaxIdError> {
+        self.0.tax_id.check_buyer(tax_id)
+    }
+
+    /// Whether it matters to them that a buyer is registered.
+    pub fn ask_for_registration(&self) -> bool {
+        self.0.components.iter().any(|c| c.registered.is_some())
+    }
+
     /// Which taxes a line bears, and why: decided once, then only computed with.
     pub fn treatment(&self, facts: &TaxFacts) -> Result<TaxTreatment, TaxError> {
         let rules = &self.0;
@@ -346,6 +361,7 @@ impl TaxRuleSet {
             place: facts.place.clone(),
             registration: facts.registration.clone(),
             buyer: facts.buyer,
+            registered: facts.registered && self.ask_for_registration(),
             inclusive_method: rules.inclusive,
             taxes,
             notes,
@@ -358,6 +374,7 @@ impl TaxRuleSet {
         let candidates = (self.0.components.iter())
             .filter(|c| c.codes.as_ref().is_none_or(|codes| codes.contains(code)))
             .filter(|c| c.buyers.contains(&facts.buyer))
+            .filter(|c| c.registered.is_none_or(|wanted| wanted == facts.registered))
             .filter(|c| c.is_of(region.as_deref()));
         for component in candidates {
             if let Some(wanted) = component.supply

@@ -29,6 +29,7 @@ fn facts() -> TaxFacts {
             tax_id: "29AABCR1718E1ZL".to_owned(),
         }),
         buyer: BuyerClass::Regular,
+        registered: false,
     }
 }
 
@@ -39,6 +40,7 @@ fn kenyan(code: Option<&str>, date: &str) -> TaxFacts {
         place: place("KE", None),
         registration: None,
         buyer: BuyerClass::Regular,
+        registered: false,
     }
 }
 
@@ -165,6 +167,44 @@ fn which_taxes_apply() {
         (Some("HARDWARE"), "2026-04-01", vec!["VAT 16"]),
     ] {
         assert_eq!(applied(&kenya, &kenyan(code, date)), expected, "{code:?} {date}");
+    }
+}
+
+#[test]
+fn a_component_may_be_for_registered_buyers_or_for_all_others() {
+    let written = include_str!("../../../../tenant-templates/ke-hotspot/taxes.toml");
+    let tax = |registered: &str| {
+        let vat = "name = \"VAT\"";
+        assert!(written.contains(vat));
+        let rules = toml::from_str::<TaxRuleSet>(&written.replacen(vat, &format!("{vat}\n{registered}"), 1));
+        let rules = rules.expect(registered);
+        [false, true].map(|registered| {
+            let facts = TaxFacts {
+                registered,
+                ..kenyan(None, "2026-04-01")
+            };
+            let asked = rules.treatment(&facts).expect("a treatment").registered;
+            (applied(&rules, &facts).len(), asked)
+        })
+    };
+    assert_eq!(tax(""), [(2, false), (2, false)]);
+    assert_eq!(tax("registered = true"), [(1, false), (2, true)]);
+    assert_eq!(tax("registered = false"), [(2, false), (1, true)]);
+}
+
+#[test]
+fn a_buyers_tax_id_is_checked_as_its_country_does() {
+    let (india, kenya) = (rules("in-broadband"), rules("ke-hotspot"));
+    for (rules, text, good) in [
+        (&india, "29AAGCB7383J1Z4", true),
+        // The check character, and a form that there is not.
+        (&india, "27AAPFU0939F1ZO", false),
+        (&india, "27AAPFU0939F1AA", false),
+        (&india, "P051234567Q", false),
+        (&kenya, "P051234567Q", true),
+        (&kenya, "29AAGCB7383J1Z4", false),
+    ] {
+        assert_eq!(rules.buyer(text).is_ok(), good, "{text}");
     }
 }
 

@@ -73,6 +73,7 @@ impl Country {
             },
             registration,
             buyer: BuyerClass::Regular,
+            registered: false,
         };
         self.taxes.treatment(&facts).expect("a treatment")
     }
