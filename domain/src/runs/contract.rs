@@ -51,6 +51,15 @@ pub(super) fn exit_charge(
     Money::from_exact(&value, currency, mode).map_err(Error::internal)
 }
 
+/// From when on a service was of no use to anybody, because it is off.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unserved {
+    /// Nothing prepaid is paid for.
+    unpaid_from: Option<NaiveDate>,
+    /// It is off for want of money.
+    off_from: Option<NaiveDate>,
+}
+
 impl Held {
     /// The service begins with free days, if its plan gives some: they are charged at nothing, and its periods begin after
     /// them. Answers the invoice over nothing.
@@ -182,16 +191,26 @@ impl Held {
         }))
     }
 
-    /// What binds the service. `unserved` is [`Self::unserved_from`].
-    async fn binding(&self, tx: &TenantTx, unserved: Option<NaiveDate>) -> Result<Vec<ServiceTerm>> {
-        let mut terms = services::terms_of(tx, self.service.id).await?;
-        terms.retain(|term| unserved.is_none_or(|from| term.starts_on < from));
-        Ok(terms)
+    /// What binds the service, each with the plan by which it does. `unserved` is [`Self::unserved`].
+    async fn binding(&self, tx: &TenantTx, unserved: Unserved) -> Result<Vec<(ServiceTerm, Plan)>> {
+        let mut binding = Vec::new();
+        for term in services::terms_of(tx, self.service.id).await? {
+            let plan = match term.plan_version_id {
+                Some(version) if version != self.plan.version_id => plans::version(tx, version).await?,
+                _ => self.plan.clone(),
+            };
+            let from_then_on = |day: Option<NaiveDate>| day.is_some_and(|day| day <= term.starts_on);
+            let unpaid = plan.payment_mode == PaymentMode::Prepaid && from_then_on(unserved.unpaid_from);
+            if !unpaid && !from_then_on(unserved.off_from) {
+                binding.push((term, plan));
+            }
+        }
+        Ok(binding)
     }
 
     /// What it costs to end the service on that day, and the plan by which it is bound; None when it is not bound then. Of several
     /// that bind it the one that comes to most: a change of plan frees nobody.
-    async fn exit_charge_on(&self, tx: &TenantTx, day: NaiveDate, unserved: Option<NaiveDate>) -> Result<Option<(Money, Plan)>> {
+    async fn exit_charge_on(&self, tx: &TenantTx, day: NaiveDate, unserved: Unserved) -> Result<Option<(Money, Plan)>> {
         let terms = self.binding(tx, unserved).await?;
         let Some(anchor) = self.service.anchor_at.filter(|_| !terms.is_empty()) else {
             return Ok(None);
@@ -199,12 +218,8 @@ impl Held {
         let (zone, mode) = (self.zone(tx), self.settings.rounding_mode);
         let charged_until = zone.local_date(self.stays_charged_until(tx, zone.start_of_day(day)).await?);
         let mut dearest: Option<(Money, Plan)> = None;
-        for mut term in terms {
+        for (mut term, plan) in terms {
             self.as_it_would_be(tx, &mut term, day);
-            let plan = match term.plan_version_id {
-                Some(version) if version != self.plan.version_id => plans::version(tx, version).await?,
-                _ => self.plan.clone(),
-            };
             let schedule = self.schedule_of(tx, &plan, anchor)?;
             let currency = plan.currency.parse().map_err(Error::internal)?;
             let price = Money::new(plan.price, currency).map_err(Error::internal)?;
@@ -217,24 +232,21 @@ impl Held {
         Ok(dearest)
     }
 
-    /// Prepaid, and off for want of money: from when on nothing was paid, hence used. Nobody is bound by what never began.
-    pub(super) async fn unserved_from(&self, tx: &TenantTx) -> Result<Option<NaiveDate>> {
-        let expired = self
-            .service
-            .state
-            .suspension()
-            .is_some_and(|s| s.cause == SuspensionCause::Expired);
-        if self.plan.payment_mode != PaymentMode::Prepaid || !(expired || self.service.awaits_payment) {
-            return Ok(None);
+    /// Nobody is bound by what never began.
+    pub(super) async fn unserved(&self, tx: &TenantTx) -> Result<Unserved> {
+        let zone = self.zone(tx);
+        let suspension = self.service.state.suspension();
+        let for_money = |cause| matches!(cause, SuspensionCause::Expired | SuspensionCause::Arrears);
+        let off_from = suspension.filter(|s| for_money(s.cause)).map(|s| s.first_day(zone));
+        let mut unpaid_from = None;
+        if self.plan.payment_mode == PaymentMode::Prepaid && (suspension.is_some() || self.service.awaits_payment) {
+            let facts = self.facts(tx).await?;
+            let paid_until = facts.paid_until();
+            let mut begins = facts.charged.iter().map(|c| c.period.start());
+            let unpaid = begins.find(|at| Some(*at) >= paid_until).or(paid_until);
+            unpaid_from = unpaid.map(|at| zone.local_date(at));
         }
-        let facts = self.facts(tx).await?;
-        let paid_until = facts.paid_until();
-        let first_unpaid = facts
-            .charged
-            .iter()
-            .map(|c| c.period.start())
-            .find(|at| Some(*at) >= paid_until);
-        Ok(first_unpaid.map(|at| self.zone(tx).local_date(at)))
+        Ok(Unserved { unpaid_from, off_from })
     }
 
     /// Changes the term as the end of time off is going to: on that day, or the day that was said.
@@ -258,12 +270,7 @@ impl Held {
     }
 
     /// Charges the end of a service that is bound still. It is taxed as that plan's price is, of whose supply it is part.
-    pub(super) async fn charge_exit(
-        &mut self,
-        tx: &TenantTx,
-        day: NaiveDate,
-        unserved: Option<NaiveDate>,
-    ) -> Result<Option<InvoiceId>> {
+    pub(super) async fn charge_exit(&mut self, tx: &TenantTx, day: NaiveDate, unserved: Unserved) -> Result<Option<InvoiceId>> {
         let Some((charge, plan)) = self.exit_charge_on(tx, day, unserved).await? else {
             return Ok(None);
         };
@@ -288,10 +295,11 @@ impl Held {
 
 /// What the end of a service on that day would cost, before tax or with it as the price of the plan that binds it: nothing is done.
 pub async fn exit_preview(tx: &TenantTx, id: ServiceId, day: Option<NaiveDate>) -> Result<Option<Money>> {
-    let Some(held) = look(tx, id).await? else {
+    // One that never began ends free.
+    let Some(held) = look(tx, id).await?.filter(|held| held.service.state != ServiceState::Pending) else {
         return Ok(None);
     };
-    let unserved = held.unserved_from(tx).await?;
+    let unserved = held.unserved(tx).await?;
     let charge = held.exit_charge_on(tx, day.unwrap_or(tx.today()), unserved).await?;
     Ok(charge.map(|(charge, _)| charge))
 }
@@ -301,8 +309,9 @@ pub async fn bound_until(tx: &TenantTx, id: ServiceId) -> Result<Option<NaiveDat
     let Some(held) = look(tx, id).await? else {
         return Ok(None);
     };
-    let unserved = held.unserved_from(tx).await?;
-    Ok(held.binding(tx, unserved).await?.iter().map(|term| term.ends_on).max())
+    let unserved = held.unserved(tx).await?;
+    let binding = held.binding(tx, unserved).await?;
+    Ok(binding.iter().map(|(term, _)| term.ends_on).max())
 }
 
 /// A service that is not over, to be looked at.

@@ -107,6 +107,7 @@ impl Held {
                 self.service.anchor_at = Some(from);
             }
             self.service.pending_change = None;
+            self.changed_on = Some(on);
             self.set_plan(next.clone());
         }
         if next.bill_in == BillIn::Arrears {

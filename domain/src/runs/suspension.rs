@@ -1,7 +1,7 @@
 //! What becomes of the days that a service was off, as `BillingSettings.suspensionCredit` says. They are whole days of the ISP's
 //! calendar, from the day of the suspension to the day before the one on which it goes on, which is a service day again.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Days, TimeDelta, Utc};
 
 use super::held::Held;
 use super::standing::{Charged, Facts, Standing, moved_to};
@@ -11,7 +11,7 @@ use crate::kernel::calendar::{Interval, IntervalUnit, Period};
 use crate::kernel::db::TenantTx;
 use crate::kernel::error::{Error, Result};
 use crate::plans::BillIn;
-use crate::services::{self, Suspension, SuspensionCause};
+use crate::services::{self, ServiceState, Suspension, SuspensionCause};
 
 const REASON: &str = "Days without service";
 
@@ -94,7 +94,8 @@ impl Held {
         if later(billed) != billed {
             if let Some(anchor) = anchor.filter(|anchor| from < *anchor) {
                 // Free days were interrupted: what is charged comes after them still.
-                services::put_off_term(tx, self.service.id, shift.of(zone.local_date(anchor))).await?;
+                let (off, begins) = (zone.local_date(from), shift.of(zone.local_date(anchor)));
+                services::put_off_term(tx, self.service.id, off + Days::new(1), begins).await?;
             }
             self.service.anchor_at = match anchor.filter(|anchor| billed <= *anchor) {
                 Some(anchor) => Some(later(anchor)),
@@ -136,6 +137,10 @@ impl Held {
         }
         let spread = self.days_of(tx, to).filter(|days| Some(*days) != self.days_of(tx, charged));
         billing::move_coverage(tx, self.service.id, charged, to, spread).await?;
+        if self.service.state == ServiceState::Pending {
+            let (ordered, begins) = (zone.local_date(charged.start()), zone.local_date(to.start()));
+            services::put_off_term(tx, self.service.id, ordered, begins).await?;
+        }
         self.use_from(tx, to);
         if !whole {
             self.service.anchor_at = self.anchor_before(tx, to.end())?.or(self.service.anchor_at);

@@ -150,7 +150,7 @@ impl Held {
         let mut from = zone.start_of_day(day);
         let facts = self.facts(tx).await?;
         // Before it is credited.
-        let unserved = self.unserved_from(tx).await?;
+        let unserved = self.unserved(tx).await?;
         let first = facts.charged.first().map(|c| c.period.start());
         let pending = self.service.state == ServiceState::Pending;
         if let (true, Some(first)) = (pending, first) {

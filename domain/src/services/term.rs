@@ -109,9 +109,11 @@ pub async fn extend_term(tx: &TenantTx, service: ServiceId, first: NaiveDate, un
     }
 }
 
-/// A term that has not begun, because of free days, begins on that day, if that is later. The caller has locked the service.
-pub async fn put_off_term(tx: &TenantTx, service: ServiceId, day: NaiveDate) -> Result<()> {
-    let Some(term) = term_of(tx, service).await?.filter(|term| term.starts_on < day) else {
+/// A term that was to begin on `first` or later, since it waits for free days or for a payment, begins on that day, if that is
+/// later still. The caller has locked the service.
+pub async fn put_off_term(tx: &TenantTx, service: ServiceId, first: NaiveDate, day: NaiveDate) -> Result<()> {
+    let waits = |term: &ServiceTerm| first <= term.starts_on && term.starts_on < day;
+    let Some(term) = term_of(tx, service).await?.filter(waits) else {
         return Ok(());
     };
     tx.sql("INSERT INTO service_term_put_off (id, service_id, days, created_at) VALUES ($1, $2, $3, $4)")

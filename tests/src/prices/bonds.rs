@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::day;
 use super::terms::bought;
-use crate::harness::{TestApp, key};
+use crate::harness::{Ask, TestApp, key};
 
 /// Whoever changes to a plan that binds is bound from that day, or from its first period on.
 #[tokio::test]
@@ -222,5 +222,85 @@ async fn who_was_bound_before_is_bound_by_the_plan_that_is_left() {
     let input = json!({ "id": service, "planId": cheap, "timing": "NOW", "idempotencyKey": key() });
     isp.mutate("serviceChangePlan", input, "service { id }").await.done();
     assert_eq!(isp.gql(query, json!({ "id": service })).await.at("service"), bound);
+    app.run_jobs().await;
+}
+
+const BOUND: &str = "query($id: ID!) { service(id: $id) { boundUntil earlyEndCharge { amount } } }";
+
+async fn bound(isp: &Ask<'_>, service: &str) -> Value {
+    let seen = isp.gql(BOUND, json!({ "id": service })).await.at("service");
+    json!([seen["boundUntil"], seen["earlyEndCharge"]["amount"]])
+}
+
+async fn change(isp: &Ask<'_>, service: &str, plan: &str, timing: &str) {
+    let input = json!({ "id": service, "planId": plan, "timing": timing, "idempotencyKey": key() });
+    isp.mutate("serviceChangePlan", input, "service { id }").await.done();
+}
+
+fn year(mode: &str, price: &str) -> Value {
+    let length = json!({ "unit": "MONTH", "count": 12 });
+    let term = json!({ "length": length, "charge": "FIXED", "value": "900.00" });
+    json!({ "paymentMode": mode, "price": price, "minimumTerm": term })
+}
+
+/// What is invoiced ahead with other periods moves no term that has begun.
+#[tokio::test]
+async fn time_off_before_a_plan_that_is_invoiced_ahead_moves_no_term() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    isp.bills(json!({ "dueDays": 300, "renewalLeadDays": 5, "suspensionCredit": "SHIFT_PERIOD" }))
+        .await;
+    let (_, service, _) = bought(&isp, "home", year("POSTPAID", "1000.00")).await;
+    let quarter = json!({ "paymentMode": "POSTPAID", "price": "2500.00", "period": { "unit": "MONTH", "count": 3 } });
+    let quarter = isp.plan("quarter", quarter).await;
+    change(&isp, &service, &quarter, "NEXT_PERIOD").await;
+    day(&app, "2026-04-27").await;
+    isp.suspend(&service).await;
+    day(&app, "2026-04-29").await;
+    isp.resume(&service).await.done();
+    assert_eq!(bound(&isp, &service).await, json!(["2027-04-01", "900.00"]));
+    app.run_jobs().await;
+}
+
+/// Who waits for a payment is bound from the day on which that comes.
+#[tokio::test]
+async fn a_term_begins_with_the_service() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    isp.bills(json!({ "activation": "ON_PAYMENT" })).await;
+    let (subscriber, service, _) = bought(&isp, "home", year("PREPAID", "1000.00")).await;
+    assert_eq!(bound(&isp, &service).await, json!([null, null]), "it ends free before");
+    day(&app, "2026-06-30").await;
+    isp.pay(&subscriber, "1000.00").await;
+    app.run_jobs().await;
+    assert_eq!(isp.status(&service).await, "ACTIVE");
+    assert_eq!(bound(&isp, &service).await, json!(["2027-06-30", "900.00"]));
+}
+
+/// What was used on credit binds, whatever the plan by which nothing was paid since; and staff change nothing by a suspension of
+/// their own.
+#[tokio::test]
+async fn what_was_used_binds_and_what_was_not_does_not() {
+    let app = TestApp::new().await;
+    let isp = app.on("asha").as_owner();
+    isp.bills(json!({ "graceDays": 0, "dueDays": 15, "prepaidRenewal": "WHEN_COVERED" }))
+        .await;
+    let (_, used, _) = bought(&isp, "home", year("POSTPAID", "1000.00")).await;
+    let basic = isp.plan("basic", json!({ "price": "600.00" })).await;
+    let (subscriber, unused, _) = bought(&isp, "free", json!({ "paymentMode": "POSTPAID", "billIn": "ARREARS" })).await;
+    let bare = isp.plan("year", year("PREPAID", "600.00")).await;
+    change(&isp, &unused, &bare, "NEXT_PERIOD").await;
+    day(&app, "2026-04-11").await;
+    change(&isp, &used, &basic, "NOW").await;
+    day(&app, "2026-05-01").await;
+    isp.pay(&subscriber, "1000.00").await;
+    app.run_jobs().await;
+    for service in [&used, &unused] {
+        assert_eq!(isp.status(service).await, "SUSPENDED EXPIRED");
+    }
+    assert_eq!(bound(&isp, &used).await, json!(["2027-04-01", "900.00"]));
+    assert_eq!(bound(&isp, &unused).await, json!([null, null]));
+    isp.suspend(&unused).await;
+    assert_eq!(bound(&isp, &unused).await, json!([null, null]));
     app.run_jobs().await;
 }

@@ -30,7 +30,7 @@ impl Ask<'_> {
         .await
     }
 
-    pub(super) async fn resume(&self, service: &str) -> Answer {
+    pub async fn resume(&self, service: &str) -> Answer {
         let input = json!({ "id": service, "idempotencyKey": key() });
         self.mutate("serviceResume", input, "service { status }").await
     }
