@@ -15,6 +15,7 @@ use trunkline_domain::kernel::db::{DatabaseSettings, Limits, TenantDb};
 use trunkline_domain::{Actor, Error};
 
 use crate::harness::{Answer, TestApp, TestDb, connect, execute, key, settings};
+use crate::jobs::probe::until;
 use crate::payments::books;
 
 fn unavailable(answer: &Answer) -> bool {
@@ -202,8 +203,13 @@ async fn a_transaction_that_stands_still_is_ended() {
     let tenant = app.app.directory.by_slug("asha").await.unwrap().unwrap();
     let inside = TenantDb::new(app.app.database.clone(), tenant, Arc::new(Actor::System));
     let tx = inside.begin(false).await.unwrap();
-    tx.sql("SELECT 1").run().await.unwrap();
-    tokio::time::sleep(Duration::from_secs(4)).await;
+    let backend: i32 = tx.sql("SELECT pg_backend_pid()").scalar().await.unwrap().unwrap();
+    let mut observer = app.db.admin().await;
+    until("the transaction is ended", Duration::from_secs(60), async || {
+        let gone = "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1)";
+        sqlx::query_scalar(gone).bind(backend).fetch_one(&mut observer).await.unwrap()
+    })
+    .await;
     let ended = tx.sql("SELECT 1").run().await.unwrap_err();
     assert!(matches!(ended, Error::Unavailable(_)), "{ended:?}");
     drop(tx);

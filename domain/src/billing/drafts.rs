@@ -183,16 +183,14 @@ pub async fn invoice_draft_issue(tx: &TenantTx, cmd: &IssueInvoiceDraft) -> Resu
     Ok(invoice)
 }
 
-/// What [`invoice_draft_issue`] would issue: the same, taken back. None where there is no such draft.
-pub async fn preview_draft(db: &TenantDb, id: InvoiceDraftId) -> Result<Option<Draft>> {
-    let Some(of) = db.read(async move |tx| draft_by_id(tx, id).await).await? else {
-        return Ok(None);
-    };
-    let looked_at = db.rehearse(async move |tx| {
+/// What [`invoice_draft_issue`] would issue: the same, taken back.
+pub async fn preview_draft(db: &TenantDb, id: InvoiceDraftId) -> Result<Draft> {
+    db.rehearse(async move |tx| {
+        let of = get(tx, id).await?;
         let issued = issue_as(tx, InvoiceId::new(), of.subscriber_id, &of.lines.0, of.due_on).await?;
         draft(tx, issued).await
-    });
-    looked_at.await.map(Some)
+    })
+    .await
 }
 
 async fn lock(tx: &TenantTx, id: InvoiceDraftId) -> Result<InvoiceDraft> {

@@ -3,50 +3,33 @@
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::event::Event;
+use crate::kernel::event::{Event, events};
 use crate::kernel::ids::ServiceId;
 
-macro_rules! events {
-    ($($(#[$doc:meta])* $name:ident;)+) => {
-        $(
-            $(#[$doc])*
-            #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-            pub struct $name {
-                pub service_id: ServiceId,
-                /// The service's version after the change.
-                pub version: i32,
-            }
-
-            impl Event for $name {
-                const KIND: &'static str = stringify!($name);
-            }
-        )+
-    };
-}
-
+// `version` is the service's after the change.
 events! {
     /// It is on for the first time.
-    ServiceActivated;
+    ServiceActivated { service_id: ServiceId, version: i32 };
     /// It was on and is off.
-    ServiceSuspended;
+    ServiceSuspended { service_id: ServiceId, version: i32 };
     /// It was off and is on again.
-    ServiceResumed;
+    ServiceResumed { service_id: ServiceId, version: i32 };
     /// It has another plan.
-    ServicePlanChanged;
+    ServicePlanChanged { service_id: ServiceId, version: i32 };
     /// It is to have another plan, from the next period on that is not charged yet.
-    ServiceChangePlanned;
+    ServiceChangePlanned { service_id: ServiceId, version: i32 };
     /// … or not after all.
-    ServiceChangeCancelled;
+    ServiceChangeCancelled { service_id: ServiceId, version: i32 };
     /// It is to end on a day to come.
-    ServiceEndPlanned;
+    ServiceEndPlanned { service_id: ServiceId, version: i32 };
     /// … or not after all.
-    ServiceEndCancelled;
+    ServiceEndCancelled { service_id: ServiceId, version: i32 };
     /// It keeps the version of its plan until another day, or not any longer.
-    ServiceVersionKept;
+    ServiceVersionKept { service_id: ServiceId, version: i32 };
     /// It is installed elsewhere.
-    ServiceAddressChanged;
+    ServiceAddressChanged { service_id: ServiceId, version: i32 };
     /// It is over.
-    ServiceTerminated;
+    ServiceTerminated { service_id: ServiceId, version: i32 };
 }
 
 /// A pause was asked for: the service is off from that day on. That it went off, and on again, is told besides.

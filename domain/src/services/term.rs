@@ -35,18 +35,16 @@ impl ServiceTerm {
 
 /// Binds a service that begins. Releases before know nothing of bonds, and may end it.
 pub async fn bind(tx: &TenantTx, term: &ServiceTerm) -> Result<()> {
+    bind_also(tx, term).await?;
     tx.sql(
-        "INSERT INTO service_term (service_id, starts_on, ends_on, exit_kind, exit_value) VALUES ($1, $2, $3, $4, $5)
+        "INSERT INTO service_term (service_id, starts_on, ends_on, exit_kind, exit_value)
+         SELECT service_id, starts_on, ends_on, exit_kind, exit_value FROM service_bond WHERE service_id = $1
          ON CONFLICT DO NOTHING",
     )
     .bind(term.service_id)
-    .bind(term.starts_on)
-    .bind(term.ends_on)
-    .bind(term.exit_kind)
-    .bind(term.exit_value)
     .run()
     .await?;
-    bind_also(tx, term).await
+    Ok(())
 }
 
 /// Binds a service from then on, besides what binds it from before. The caller has locked it.

@@ -19,6 +19,14 @@ async fn invoices(isp: &Ask<'_>, payer: &str, day: &str) -> Vec<Value> {
     invoices
 }
 
+/// A run of the first of May that takes two services to a transaction, so that those of one payer are not found together by luck.
+async fn run_by_twos(app: &TestApp) {
+    let sql = "INSERT INTO platform.job (tenant_id, kind, payload, run_at)
+         VALUES (1, 'billing.renew', '{\"date\": \"2026-05-01\", \"together\": 2}', platform.now())";
+    sqlx::query(sql).execute(&mut app.db.admin().await).await.unwrap();
+    app.run_jobs().await;
+}
+
 /// Whom each line is for.
 fn names(invoice: &Value) -> Vec<&str> {
     let lines = invoice["lines"].as_array().unwrap();
@@ -71,11 +79,7 @@ async fn what_one_pays_for_several_stands_on_one_invoice() {
     isp.pay(&house.landlord, "5310.00").await;
     app.run_jobs().await;
     app.set_clock("2026-05-01T04:30:00Z").await;
-    // Two to a transaction, so that the flats of one landlord are not found together by luck.
-    let sql = "INSERT INTO platform.job (tenant_id, kind, payload, run_at)
-         VALUES (1, 'billing.renew', '{\"date\": \"2026-05-01\", \"together\": 2}', platform.now())";
-    sqlx::query(sql).execute(&mut app.db.admin().await).await.unwrap();
-    app.run_jobs().await;
+    run_by_twos(&app).await;
 
     let may = invoices(&isp, &house.landlord, "2026-05-01").await;
     assert_eq!(may.len(), 2, "one for all that is postpaid, one for the guest: {may:#?}");
@@ -223,11 +227,7 @@ async fn what_one_has_at_several_sites_stands_on_one_invoice() {
     }
     app.run_jobs().await;
     app.set_clock("2026-05-01T04:30:00Z").await;
-    // Two to a transaction, so that they are not found together by luck.
-    let sql = "INSERT INTO platform.job (tenant_id, kind, payload, run_at)
-         VALUES (1, 'billing.renew', '{\"date\": \"2026-05-01\", \"together\": 2}', platform.now())";
-    sqlx::query(sql).execute(&mut app.db.admin().await).await.unwrap();
-    app.run_jobs().await;
+    run_by_twos(&app).await;
     let may = invoices(&isp, &company, "2026-05-01").await;
     assert_eq!(may.len(), 1, "{may:#?}");
     let mut sites: Vec<&str> = may[0]["lines"]

@@ -6,6 +6,24 @@ use super::day;
 use super::terms::bought;
 use crate::harness::{Ask, TestApp, key};
 
+const BOUND: &str = "query($id: ID!) { service(id: $id) { boundUntil earlyEndCharge { amount } } }";
+
+async fn bound(isp: &Ask<'_>, service: &str) -> Value {
+    let seen = isp.gql(BOUND, json!({ "id": service })).await.at("service");
+    json!([seen["boundUntil"], seen["earlyEndCharge"]["amount"]])
+}
+
+async fn change(isp: &Ask<'_>, service: &str, plan: &str, timing: &str) {
+    let input = json!({ "id": service, "planId": plan, "timing": timing, "idempotencyKey": key() });
+    isp.mutate("serviceChangePlan", input, "service { id }").await.done();
+}
+
+fn year(mode: &str, price: &str) -> Value {
+    let length = json!({ "unit": "MONTH", "count": 12 });
+    let term = json!({ "length": length, "charge": "FIXED", "value": "900.00" });
+    json!({ "paymentMode": mode, "price": price, "minimumTerm": term })
+}
+
 /// Whoever changes to a plan that binds is bound from that day, or from its first period on.
 #[tokio::test]
 async fn a_change_to_a_plan_with_a_minimum_term_binds() {
@@ -27,26 +45,15 @@ async fn a_change_to_a_plan_with_a_minimum_term_binds() {
         .await;
     day(&app, "2026-04-11").await;
     for (service, timing) in [(&now, "NOW"), (&later, "NEXT_PERIOD"), (&longer, "NOW")] {
-        let input = json!({ "id": service, "planId": year, "timing": timing, "idempotencyKey": key() });
-        isp.mutate("serviceChangePlan", input, "service { id }").await.done();
+        change(&isp, service, &year, timing).await;
     }
-    let bound = async |service: &str| {
-        let query = "query($id: ID!) { service(id: $id) { boundUntil earlyEndCharge { amount } } }";
-        isp.gql(query, json!({ "id": service })).await.at("service")
-    };
-    let free = json!({ "boundUntil": null, "earlyEndCharge": null });
-    assert_eq!(
-        bound(&now).await,
-        json!({ "boundUntil": "2027-04-11", "earlyEndCharge": { "amount": "900.00" } })
-    );
-    assert_eq!(bound(&later).await, free);
-    let both = json!({ "boundUntil": "2028-04-01", "earlyEndCharge": { "amount": "900.00" } });
-    assert_eq!(bound(&longer).await, both, "it was bound for longer already");
+    let free = json!([null, null]);
+    assert_eq!(bound(&isp, &now).await, json!(["2027-04-11", "900.00"]));
+    assert_eq!(bound(&isp, &later).await, free);
+    let both = json!(["2028-04-01", "900.00"]);
+    assert_eq!(bound(&isp, &longer).await, both, "it was bound for longer already");
     day(&app, "2026-05-02").await;
-    assert_eq!(
-        bound(&later).await,
-        json!({ "boundUntil": "2027-05-01", "earlyEndCharge": { "amount": "900.00" } })
-    );
+    assert_eq!(bound(&isp, &later).await, json!(["2027-05-01", "900.00"]));
     app.run_jobs().await;
 }
 
@@ -70,8 +77,7 @@ async fn unpaid(credit: &str) {
         let (subscriber, service, _) = bought(&isp, name, json!({})).await;
         isp.pay(&subscriber, "1000.00").await;
         app.run_jobs().await;
-        let input = json!({ "id": service, "planId": year, "timing": "NEXT_PERIOD", "idempotencyKey": key() });
-        isp.mutate("serviceChangePlan", input, "service { id }").await.done();
+        change(&isp, &service, &year, "NEXT_PERIOD").await;
         services.push((subscriber, service));
     }
     day(&app, "2026-04-29").await;
@@ -81,9 +87,7 @@ async fn unpaid(credit: &str) {
         day(&app, date).await;
         if date == "2026-05-01" {
             let (_, service) = &services[2];
-            let query = "query($id: ID!) { service(id: $id) { boundUntil earlyEndCharge { amount } } }";
-            let seen = isp.gql(query, json!({ "id": service })).await.at("service");
-            assert_eq!(seen, json!({ "boundUntil": null, "earlyEndCharge": null }), "{credit}");
+            assert_eq!(bound(&isp, service).await, json!([null, null]), "{credit}");
             let input = json!({ "id": service, "reason": "Leaves", "idempotencyKey": key() });
             isp.mutate("serviceTerminate", input, "service { id }").await.done();
         }
@@ -123,31 +127,22 @@ async fn a_plan_that_was_chosen_by_mistake_does_not_bind_and_one_that_was_left_d
     let (_, trial, _) = bought(&isp, "trial", plan("5000.00", json!({ "trialDays": 14 }))).await;
     let (_, left, _) = bought(&isp, "left", plan("2000.00", json!({}))).await;
     let right = isp.plan("right", plan("1000.00", json!({}))).await;
-    let cost = async |service: &str| {
-        let query = "query($id: ID!) { service(id: $id) { boundUntil earlyEndCharge { amount } } }";
-        let seen = isp.gql(query, json!({ "id": service })).await.at("service");
-        json!([seen["boundUntil"], seen["earlyEndCharge"]["amount"]])
-    };
-    let change = async |service: &str| {
-        let input = json!({ "id": service, "planId": right, "timing": "NOW", "idempotencyKey": key() });
-        isp.mutate("serviceChangePlan", input, "service { id }").await.done();
-    };
-    change(&wrong).await;
-    assert_eq!(cost(&wrong).await, json!(["2027-04-01", "12000.00"]));
+    change(&isp, &wrong, &right, "NOW").await;
+    assert_eq!(bound(&isp, &wrong).await, json!(["2027-04-01", "12000.00"]));
     day(&app, "2026-04-06").await;
-    change(&trial).await;
-    assert_eq!(cost(&trial).await, json!(["2027-04-06", "12000.00"]));
+    change(&isp, &trial, &right, "NOW").await;
+    assert_eq!(bound(&isp, &trial).await, json!(["2027-04-06", "12000.00"]));
     day(&app, "2026-05-01").await;
-    change(&left).await;
+    change(&isp, &left, &right, "NOW").await;
     assert_eq!(
-        cost(&left).await,
+        bound(&isp, &left).await,
         json!(["2027-05-01", "22000.00"]),
         "eleven months at 2000.00"
     );
     day(&app, "2027-02-01").await;
-    assert_eq!(cost(&left).await, json!(["2027-05-01", "4000.00"]), "two of them");
+    assert_eq!(bound(&isp, &left).await, json!(["2027-05-01", "4000.00"]), "two of them");
     day(&app, "2027-04-01").await;
-    assert_eq!(cost(&left).await, json!(["2027-05-01", "1000.00"]), "one of the other");
+    assert_eq!(bound(&isp, &left).await, json!(["2027-05-01", "1000.00"]), "one of the other");
 }
 
 /// A cheaper plan, or one with other periods, makes the end no cheaper.
@@ -162,15 +157,10 @@ async fn a_change_of_plan_makes_no_end_cheaper() {
         json!({ "paymentMode": "POSTPAID", "price": "1.00", "taxInclusive": true, "period": { "unit": "WEEK", "count": 1 } });
     let week = isp.plan("week", week).await;
     day(&app, "2026-05-01").await;
-    let input = json!({ "id": service, "planId": week, "timing": "NOW", "idempotencyKey": key() });
-    isp.mutate("serviceChangePlan", input, "service { id }").await.done();
-    let preview = "query($id: ID!) { service(id: $id) { boundUntil earlyEndCharge { amount } } }";
-    let seen = isp.gql(preview, json!({ "id": service })).await.at("service");
+    change(&isp, &service, &week, "NOW").await;
+    let seen = bound(&isp, &service).await;
     // Eleven months at 1000.00.
-    assert_eq!(
-        seen,
-        json!({ "boundUntil": "2027-04-01", "earlyEndCharge": { "amount": "11000.00" } })
-    );
+    assert_eq!(seen, json!(["2027-04-01", "11000.00"]));
     let input = json!({ "id": service, "reason": "Moved", "idempotencyKey": key() });
     isp.mutate("serviceTerminate", input, "service { status }").await.done();
     let last = isp.lines_of(&subscriber).await.pop().unwrap();
@@ -193,15 +183,10 @@ async fn a_term_that_a_change_let_begin_binds_after_another_change() {
     let month = isp.plan("month", plan(1, "50.00", Value::Null)).await;
     for (date, plan) in [("2026-04-06", fast), ("2026-04-10", month)] {
         day(&app, date).await;
-        let input = json!({ "id": service, "planId": plan, "timing": "NOW", "idempotencyKey": key() });
-        isp.mutate("serviceChangePlan", input, "service { id }").await.done();
+        change(&isp, &service, &plan, "NOW").await;
     }
-    let query = "query($id: ID!) { service(id: $id) { boundUntil earlyEndCharge { amount } } }";
-    let seen = isp.gql(query, json!({ "id": service })).await.at("service");
-    assert_eq!(
-        seen,
-        json!({ "boundUntil": "2027-04-06", "earlyEndCharge": { "amount": "900.00" } })
-    );
+    let seen = bound(&isp, &service).await;
+    assert_eq!(seen, json!(["2027-04-06", "900.00"]));
     app.run_jobs().await;
 }
 
@@ -216,31 +201,11 @@ async fn who_was_bound_before_is_bound_by_the_plan_that_is_left() {
     assert_eq!(app.in_schema("asha", "DELETE FROM service_bond").await, 1);
     let cheap = isp.plan("cheap", json!({ "paymentMode": "POSTPAID", "price": "1.00" })).await;
     day(&app, "2026-05-01").await;
-    let query = "query($id: ID!) { service(id: $id) { boundUntil earlyEndCharge { amount } } }";
-    let bound = json!({ "boundUntil": "2027-04-01", "earlyEndCharge": { "amount": "11000.00" } });
-    assert_eq!(isp.gql(query, json!({ "id": service })).await.at("service"), bound);
-    let input = json!({ "id": service, "planId": cheap, "timing": "NOW", "idempotencyKey": key() });
-    isp.mutate("serviceChangePlan", input, "service { id }").await.done();
-    assert_eq!(isp.gql(query, json!({ "id": service })).await.at("service"), bound);
+    let before = json!(["2027-04-01", "11000.00"]);
+    assert_eq!(bound(&isp, &service).await, before);
+    change(&isp, &service, &cheap, "NOW").await;
+    assert_eq!(bound(&isp, &service).await, before);
     app.run_jobs().await;
-}
-
-const BOUND: &str = "query($id: ID!) { service(id: $id) { boundUntil earlyEndCharge { amount } } }";
-
-async fn bound(isp: &Ask<'_>, service: &str) -> Value {
-    let seen = isp.gql(BOUND, json!({ "id": service })).await.at("service");
-    json!([seen["boundUntil"], seen["earlyEndCharge"]["amount"]])
-}
-
-async fn change(isp: &Ask<'_>, service: &str, plan: &str, timing: &str) {
-    let input = json!({ "id": service, "planId": plan, "timing": timing, "idempotencyKey": key() });
-    isp.mutate("serviceChangePlan", input, "service { id }").await.done();
-}
-
-fn year(mode: &str, price: &str) -> Value {
-    let length = json!({ "unit": "MONTH", "count": 12 });
-    let term = json!({ "length": length, "charge": "FIXED", "value": "900.00" });
-    json!({ "paymentMode": mode, "price": price, "minimumTerm": term })
 }
 
 /// What is invoiced ahead with other periods moves no term that has begun.

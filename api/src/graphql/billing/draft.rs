@@ -144,11 +144,7 @@ impl InvoiceDraftQuery {
         #[graphql(desc = "Which.")] id: ID,
     ) -> ApiResult<Option<InvoicePreview>> {
         let Some(id) = ids::query(&id)? else { return Ok(None) };
-        match billing::preview_draft(ctx.rq().apart().await?, id).await {
-            Ok(None) => Ok(None),
-            Ok(Some(draft)) => InvoicePreview::of(Ok(draft)),
-            Err(e) => InvoicePreview::of(Err(e)),
-        }
+        InvoicePreview::of(billing::preview_draft(ctx.rq().apart().await?, id).await)
     }
 }
 
